@@ -1,0 +1,50 @@
+"""Arrays like NumPy, gradients like PyTorch, graphs you can watch."""
+
+from numpy import bool_ as bool
+from numpy import (  # noqa: F401
+    complex64,
+    complex128,
+    e,
+    float16,
+    float32,
+    float64,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    nan,
+    newaxis,
+    pi,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+
+from autodiff.creation import *  # noqa: F403
+from autodiff.creation import ones, zeros
+from autodiff.engine.modes import (
+    default_dtype,
+    detect_anomaly,
+    enable_grad,
+    get_default_dtype,
+    is_grad_enabled,
+    name_scope,
+    no_grad,
+    set_default_dtype,
+    set_grad_enabled,
+)
+from autodiff.engine.primitive import Array, composite, primitive
+from autodiff.errors import *  # noqa: F403
+from autodiff.func import gradients as grad
+from autodiff.namespace import tensors as _tensors
+from autodiff.tensor import Tensor, asarray, tensor
+
+from autodiff.version import __version__
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(_tensors, name)

@@ -1,0 +1,196 @@
+"""The recorded graph: nodes that point to nodes, and the handle that a user holds.
+
+A node is what one operation left behind: its derivative plan, the nodes of its inputs and
+only those arrays that its rules will read. Handles (tensors) point to nodes, nodes never
+point to handles: so no reference cycle exists, and a graph is freed the moment its last
+handle is.
+"""
+
+from __future__ import annotations
+
+import weakref
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff.engine.modes import Mode, local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autodiff.engine.primitive import Plan
+
+__all__ = [
+    "Handle",
+    "Leaf",
+    "Node",
+    "Notes",
+    "changed_since",
+    "clock",
+    "last_change",
+    "mark_changed",
+]
+
+clock: Callable[[], int] = count(1).__next__
+"""The one counter: it numbers nodes as they are made and changes as they happen.
+
+A node is always made after its inputs, so descending numbers are a topological order;
+an array that was changed at a time later than a node's number was changed after that
+node read it.
+"""
+
+
+class Notes:
+    """What only few nodes have: hooks, a retained gradient, a name, the line that made it."""
+
+    __slots__ = ("grad", "hooks", "name", "origin", "retains_grad")
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Callable[[Any], Any]] = {}
+        self.retains_grad = False
+        self.grad: Any = None
+        self.name: str | None = None
+        self.origin: str | None = None
+
+
+class Node:
+    """One recorded operation's result.
+
+    Attributes
+    ----------
+    number : int
+        From :data:`clock`; inputs have smaller numbers.
+    plan : Plan
+        Which rules to run, for which inputs, and what they read.
+    inputs : tuple of Node or None
+        One for each array operand; None where no gradient flows.
+    saved : tuple or None
+        What the rules read, as ``plan`` lays it out; None once it was freed.
+    shape, dtype
+        The result's.
+    mode : Mode
+        The thread's mode when the node was made.
+    notes : Notes or None
+        Hooks and other rarities.
+    """
+
+    __slots__ = (
+        "__weakref__", "dtype", "inputs", "mode", "notes", "number", "plan", "saved", "shape",
+    )  # fmt: skip
+
+    number: int
+    plan: Plan
+    inputs: tuple[Node | None, ...]
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    mode: Mode
+    notes: Notes | None
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation that made this node."""
+        return self.plan.primitive.name
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The names of the scopes that were open, outermost first."""
+        return self.mode.scope
+
+    @property
+    def name(self) -> str | None:
+        """The name that the user gave to the tensor, if any."""
+        return self.notes.name if self.notes is not None else None
+
+    @property
+    def origin(self) -> str | None:
+        """``file:line: source`` of the user's code that made it, where it was noted."""
+        return self.notes.origin if self.notes is not None else None
+
+    def annotated(self) -> Notes:
+        """Return the node's notes, made when first asked for."""
+        if self.notes is None:
+            self.notes = Notes()
+        return self.notes
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.number} {self.operation} {self.shape} {self.dtype}>"
+
+
+class Leaf(Node):
+    """A tensor that the user asked gradients for: where a backward pass ends.
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        The gradient accumulated so far.
+    """
+
+    __slots__ = ("grad",)
+
+    grad: Any
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.number = clock()
+        self.inputs = ()
+        self.saved = ()
+        self.shape = shape
+        self.dtype = dtype
+        self.mode = local.mode
+        self.notes = None
+        self.grad = None
+
+    @property
+    def operation(self) -> str:
+        """A leaf was made by no operation."""
+        return "leaf"
+
+
+class Handle:
+    """The part of a tensor that the engine knows: an array and the node that made it.
+
+    Attributes
+    ----------
+    array : numpy.ndarray or another library's array
+    node : Node or None
+        None when no gradient flows through it.
+    label : str or None
+        The name that the user gave; unset until there is one.
+    """
+
+    __slots__ = ("__weakref__", "array", "label", "node")
+
+    array: Any
+    node: Node | None
+    label: str | None
+
+
+_changes: dict[int, tuple[weakref.ref[Any], int]] = {}
+_latest = 0
+
+
+def _owner(array: Any) -> Any:
+    """Return the array that owns the memory which ``array`` shows."""
+    base = getattr(array, "base", None)
+    return base if isinstance(base, np.ndarray) else array
+
+
+def mark_changed(array: Any) -> None:
+    """Note that an array's memory was overwritten now."""
+    global _latest
+    owner = _owner(array)
+    key = id(owner)
+    _latest = clock()
+    _changes[key] = (weakref.ref(owner, lambda _: _changes.pop(key, None)), _latest)
+
+
+def last_change() -> int:
+    """Return when any array was last changed: an upper bound that costs nothing to test."""
+    return _latest
+
+
+def changed_since(array: Any, number: int) -> bool:
+    """Tell whether an array was overwritten after the node of that number had read it."""
+    change = _changes.get(id(_owner(array)))
+    return change is not None and change[1] > number

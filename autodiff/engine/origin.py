@@ -1,0 +1,23 @@
+"""Which line of the user's source called the package."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+
+__all__ = ["caller"]
+
+_INSIDE = ("autodiff", "nn")
+
+
+def caller() -> str:
+    """Return ``file:line: source`` of the nearest frame outside of ``autodiff`` and ``nn``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in _INSIDE:
+            break
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(file, line).strip()
+    return f"{file}:{line}: {source}" if source else f"{file}:{line}"

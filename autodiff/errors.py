@@ -1,0 +1,174 @@
+"""Every error that the package raises on purpose, and the words they share.
+
+Each class also derives from the built-in exception that a NumPy or Python user would
+already catch, so ``except ValueError`` keeps working; ``except AutodiffError`` catches
+exactly what this package has to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "AnomalyError",
+    "AutodiffError",
+    "AxisError",
+    "DTypeError",
+    "DomainError",
+    "GraphError",
+    "IndexingError",
+    "LinAlgError",
+    "MissingExtraError",
+    "MutationError",
+    "NoGradientError",
+    "OptionError",
+    "RuleError",
+    "ShapeError",
+    "UnsupportedFunctionError",
+    "describe",
+    "explain",
+]
+
+
+class AutodiffError(Exception):
+    """The base of all errors of this package."""
+
+
+class ShapeError(AutodiffError, ValueError):
+    """Operands whose shapes do not fit together or do not fit the operation."""
+
+
+class DTypeError(AutodiffError, TypeError):
+    """An operand of a type or dtype that the operation can't take."""
+
+
+class DomainError(AutodiffError, ValueError):
+    """A value outside of what the operation accepts."""
+
+
+class AxisError(AutodiffError, np.exceptions.AxisError):
+    """An axis that the array does not have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class IndexingError(AutodiffError, IndexError):
+    """An index out of range, or of a kind that can't index."""
+
+
+class LinAlgError(AutodiffError, np.linalg.LinAlgError):
+    """A matrix that the decomposition or the solver can't handle."""
+
+
+class OptionError(AutodiffError, TypeError):
+    """An unknown, missing or repeated argument."""
+
+
+class UnsupportedFunctionError(AutodiffError, TypeError):
+    """A NumPy function that has no counterpart on tensors."""
+
+
+class GraphError(AutodiffError, RuntimeError):
+    """A backward pass asked of a graph that can't give it."""
+
+
+class MutationError(GraphError):
+    """An array that a backward rule needs was overwritten after the operation read it."""
+
+
+class NoGradientError(GraphError):
+    """A gradient asked of an operation, or for a tensor, that has none."""
+
+
+class RuleError(AutodiffError, RuntimeError):
+    """A primitive's derivative rule that broke its contract."""
+
+
+class AnomalyError(AutodiffError, ArithmeticError):
+    """A NaN or an infinity that anomaly detection found in a backward pass."""
+
+
+class MissingExtraError(AutodiffError, ImportError):
+    """A feature whose optional dependency is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'autodiff[{extra}]'"
+        )
+
+
+def describe(value: Any) -> str:
+    """Name an operand as error messages do: shape and dtype, or the Python value's type.
+
+    >>> import numpy as np
+    >>> describe(np.zeros((2, 3), np.float32))
+    '(2, 3) float32'
+    >>> describe(2.5)
+    'Python float'
+    """
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None or dtype is None:
+        return f"Python {type(value).__name__}"
+    return f"{tuple(shape)} {dtype}"
+
+
+# The remedy that follows the array library's own words, by the class of the failure.
+_REMEDIES: tuple[tuple[type[Exception], type[AutodiffError], str], ...] = (
+    (
+        np.exceptions.AxisError,
+        AxisError,
+        "Give an axis from -ndim to ndim - 1 of the operand, each at most once.",
+    ),
+    (np.linalg.LinAlgError, LinAlgError, "Check the matrix: square, full rank, finite?"),
+    (IndexError, IndexingError, "Give indices within the operand's shape."),
+    (
+        ValueError,
+        ShapeError,
+        "Make the shapes fit (reshape, expand_dims and permute_dims change them) "
+        "and check the options.",
+    ),
+    (TypeError, DTypeError, "Cast the operands with .astype(dtype), and check the options."),
+)
+
+
+def explain(
+    operation: str,
+    operands: Iterable[Any],
+    error: Exception,
+    names: Iterable[str] = (),
+) -> Exception:
+    """Turn what the array library raised into an error that says what, where and what to do.
+
+    Parameters
+    ----------
+    operation : str
+        The name of the operation that failed.
+    operands : iterable
+        Its operands; each is named by its shape and dtype.
+    error : Exception
+        What the array library raised. Errors that already are this package's, and
+        errors of classes that say nothing of the operands, come back unchanged.
+    names : iterable of str, optional
+        The operands' names, in the same order.
+
+    Returns
+    -------
+    Exception
+        The error to raise instead, ``from`` the original.
+    """
+    if isinstance(error, AutodiffError):
+        return error
+    labels = list(names)
+    described = [describe(operand) for operand in operands]
+    if len(labels) == len(described):
+        described = [f"{name}: {text}" for name, text in zip(labels, described, strict=True)]
+    for caught, raised, remedy in _REMEDIES:
+        if isinstance(error, caught):
+            text = str(error).strip().rstrip(".")
+            return raised(f"{operation}({', '.join(described)}): {text}. {remedy}")
+    return error

@@ -1,0 +1,34 @@
+"""The tables of operations, each with its derivative rules, one file a family.
+
+Importing this package declares all of them.
+"""
+
+from autodiff.primitives import (
+    activations,
+    arithmetic,
+    fft,
+    indexing,
+    linalg,
+    logic,
+    products,
+    reductions,
+    scans,
+    shapes,
+    sorting,
+    transcendental,
+)
+
+__all__ = [
+    "activations",
+    "arithmetic",
+    "fft",
+    "indexing",
+    "linalg",
+    "logic",
+    "products",
+    "reductions",
+    "scans",
+    "shapes",
+    "sorting",
+    "transcendental",
+]

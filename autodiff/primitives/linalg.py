@@ -1,0 +1,1 @@
+"""Solving, inverting, decomposing: the functions of ``autodiff.linalg``."""

@@ -1,0 +1,791 @@
+"""The tensor: the handle a user holds, with NumPy's operators and PyTorch's autograd verbs.
+
+A tensor is an array, and the node of the graph that made it. Its operators and most of its
+methods *are* the primitives: :data:`_OPERATORS` and :data:`_METHODS` list which.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff import numpy_protocol
+from autodiff.engine.backward import accumulate
+from autodiff.engine.modes import local
+from autodiff.engine.node import Handle, Leaf, mark_changed
+from autodiff.engine.primitive import array_from_sequence, constant, make_tensor, strong, use_handle
+from autodiff.errors import (
+    DTypeError,
+    GraphError,
+    NoGradientError,
+    ShapeError,
+    describe,
+    explain,
+)
+from autodiff.namespace import namespace_of, tensors
+from autodiff.primitives import arithmetic, indexing, logic, products, shapes
+
+__all__ = ["Tensor", "asarray", "tensor"]
+
+
+class RemovableHandle:
+    """What ``register_hook`` returns: ``remove()`` takes the hook off again."""
+
+    def __init__(self, hooks: dict[int, Callable[[Any], Any]], key: int) -> None:
+        self._hooks = hooks
+        self._key = key
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class Tensor(Handle):
+    """An n-dimensional array that remembers how it was computed.
+
+    Parameters
+    ----------
+    data : number, nested list of numbers, ndarray or Tensor
+        Copied. Python floats become the default dtype (float32 unless changed), ints
+        int64; arrays keep their dtype.
+    requires_grad : bool
+        Whether ``backward()`` shall compute a gradient for it. Real floating dtypes only.
+    dtype : dtype, optional
+        Cast to it.
+    name : str, optional
+        A name for pictures and messages.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+        The raw array, for reading.
+    node : Node or None
+        The node of the graph through which its gradient flows.
+
+    Raises
+    ------
+    DTypeError
+        If the data holds no numbers, or a gradient is asked for integers or complex numbers.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> w = ad.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4., 6.], dtype=float32)
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        array = _to_array(data, dtype)
+        if array is data or np.may_share_memory(array, getattr(data, "array", data)):
+            array = array.copy()
+        self.array = array
+        self.node = None
+        if requires_grad:
+            self.node = _leaf(array)
+        if name is not None:
+            self.name = name
+
+    # -- what it is --------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each axis."""
+        return self.array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self.array.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.array.size  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the elements take."""
+        return self.array.nbytes  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> Any:
+        """Where the array lives: ``"cpu"`` for NumPy's."""
+        return getattr(self.array, "device", "cpu")
+
+    @property
+    def data(self) -> Any:
+        """The array, detached from the graph.
+
+        Assigning (``t.data = array``, ``t.data -= step``) changes the value behind the
+        graph's back: a backward pass that needs the former value then raises
+        :class:`~autodiff.errors.MutationError`. Writes into the array itself
+        (``t.data[0] = 1``) can't be seen; use ``with no_grad(): t[0] = 1`` instead.
+        """
+        return self.array
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = _to_array(value, None)
+        node = self.node
+        if node is not None and (array.shape != node.shape or array.dtype != node.dtype):
+            message = f"data: {describe(array)} can't replace {describe(self.array)}"
+            raise ShapeError(f"{message} in a tensor that takes part in a graph. Detach it first.")
+        mark_changed(self.array)
+        self.array = array
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        """Ask for a gradient, or no longer; returns the tensor itself."""
+        if value and self.node is None:
+            self.node = _leaf(self.array)
+            if self.name is not None:
+                self.node.annotated().name = self.name
+        elif not value and self.node is not None:
+            if not self.is_leaf:
+                message = f"the result of {self.node.operation} can't stop requiring a gradient"
+                raise GraphError(f"{message}. Use .detach() for a tensor outside of the graph.")
+            self.node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it."""
+        return self.node is None or isinstance(self.node, Leaf)
+
+    @property
+    def name(self) -> str | None:
+        """The name shown in pictures and messages."""
+        try:
+            return self.label
+        except AttributeError:
+            return None
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self.label = value
+        if self.node is not None:
+            self.node.annotated().name = value
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have accumulated, or None.
+
+        Only leaves have one, and tensors on which ``retain_grad()`` was called.
+        """
+        node = self.node
+        if isinstance(node, Leaf):
+            return node.grad  # type: ignore[no-any-return]
+        return node.notes.grad if node is not None and node.notes is not None else None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        node = self.node
+        if node is None:
+            if value is None:
+                return
+            message = "grad can't be set on a tensor that does not require one"
+            raise GraphError(f"{message}. Set requires_grad = True first.")
+        if value is not None:
+            value = value.detach().clone() if isinstance(value, Tensor) else Tensor(value)
+            if value.shape != node.shape or value.dtype != node.dtype:
+                message = f"grad: {describe(value)} does not fit the tensor's {describe(self)}"
+                raise ShapeError(f"{message}. Give a gradient of the same shape and dtype.")
+        holder: Any = node if isinstance(node, Leaf) else node.annotated()
+        holder.grad = value
+
+    # -- gradients ---------------------------------------------------------------------
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Compute the gradient of this tensor with respect to every leaf it depends on.
+
+        Each leaf's is added to its ``.grad``.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            The upstream gradient, of this tensor's shape. May be left out for a tensor of
+            one element: then it is 1.
+        retain_graph : bool, optional
+            Keep what the graph saved, for another backward pass; at first as
+            ``create_graph``.
+        create_graph : bool
+            Record the backward pass too, so that gradients can be differentiated again.
+
+        Raises
+        ------
+        GraphError
+            If no gradient flows here, the graph was freed, or a gradient is needed and
+            missing.
+        MutationError
+            If an array that a rule needs was overwritten.
+        ShapeError
+            If the gradient's shape is not the tensor's.
+
+        Examples
+        --------
+        >>> import autodiff as ad
+        >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x ** 2).backward([1.0, 10.0])
+        >>> x.grad
+        tensor([ 2., 40.], dtype=float32)
+        """
+        node = self.node
+        if node is None:
+            message = f"backward from a tensor ({describe(self)}) that does not require a gradient"
+            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        upstream = upstream_gradient(self, gradient, "backward")
+        accumulate(
+            {node: upstream if create_graph else upstream.array},
+            retain_graph=create_graph if retain_graph is None else retain_graph,
+            create_graph=create_graph,
+        )
+
+    def zero_grad(self) -> None:
+        """Forget the accumulated gradient."""
+        self.grad = None
+
+    def retain_grad(self) -> None:
+        """Keep this tensor's gradient in ``.grad`` although it is not a leaf."""
+        if self.node is None:
+            message = "retain_grad on a tensor that does not require a gradient"
+            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        if not self.is_leaf:
+            self.node.annotated().retains_grad = True
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(gradient)`` when a backward pass has this tensor's gradient.
+
+        Where the hook returns a tensor, that takes the gradient's place.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()`` takes the hook off.
+
+        Examples
+        --------
+        >>> import autodiff as ad
+        >>> x = ad.tensor(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * x).backward()
+        >>> x.grad.item()
+        60.0
+        """
+        if self.node is None:
+            message = "register_hook on a tensor that does not require a gradient"
+            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        hooks = self.node.annotated().hooks
+        key = max(hooks, default=0) + 1
+        hooks[key] = hook
+        return RemovableHandle(hooks, key)
+
+    def detach(self) -> Tensor:
+        """Return a tensor of the same array, outside of the graph."""
+        return make_tensor(self.array)
+
+    def clone(self) -> Tensor:
+        """Return a copy; gradients flow through it."""
+        return arithmetic.copy(self)
+
+    # -- out of the engine -------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return the NumPy array itself, not a copy.
+
+        Raises
+        ------
+        GraphError
+            If the tensor requires a gradient: say ``.detach().numpy()``.
+        """
+        if self.node is not None:
+            message = "a tensor that requires a gradient can't become an ndarray"
+            raise GraphError(f"{message}: its graph would be lost. Use .detach().numpy().")
+        return np.asarray(self.array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def item(self, *index: int) -> Any:
+        """Return one element as a Python number."""
+        try:
+            return self.array.item(*index)
+        except (ValueError, IndexError) as error:
+            raise explain("item", [self], error) from error
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def __float__(self) -> float:
+        return float(self._scalar("float"))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim:
+            message = f"only a 0-d integer tensor can be an index, not {describe(self)}"
+            raise DTypeError(f"{message}. Use .item() or .astype(int).")
+        return int(self.array)
+
+    def _scalar(self, kind: str) -> Any:
+        if self.size != 1:
+            message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
+            raise DTypeError(f"{message}. Index it, or reduce it with .sum() or .mean().")
+        return self.array.reshape(())[()]
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            message = "iteration over a 0-d tensor"
+            raise DTypeError(f"{message}. Use .item() for its value.")
+        return iter(shapes.unstack(self))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == constant(value)).any())
+
+    # Comparison is elementwise; hashing stays by identity.
+    __hash__ = object.__hash__
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            message = f"deepcopy of the result of {self.node.operation}"  # type: ignore[union-attr]
+            raise GraphError(
+                f"{message}: only leaves can be copied deeply. Use .detach() or .clone()."
+            )
+        copied = type(self)(self.array, requires_grad=self.requires_grad, name=self.name)
+        if self.grad is not None:
+            copied.grad = self.grad
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            message = f"pickling the result of {self.node.operation}"  # type: ignore[union-attr]
+            raise GraphError(f"{message}: only leaves can be pickled. Use .detach() first.")
+        return type(self), (self.array, self.requires_grad)
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.array), separator=", ", prefix="tensor(")
+        parts = [body, f"dtype={self.dtype}"]
+        if self.node is not None:
+            parts.append("requires_grad=True")
+            if not self.is_leaf:
+                parts.append(f"op={self.node.operation}")
+        if self.name is not None:
+            parts.append(f"name={self.name!r}")
+        return f"tensor({', '.join(parts)})"
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        return format(self.item(), spec)
+
+    # -- indexing ----------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return indexing.getitem(self, index=indexing.plain_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._check_rebindable("x[i] = v")
+        index = indexing.plain_index(index)
+        if local.mode.recording:
+            self._rebind(indexing.setitem(self, value, index=index))
+            return
+        raw = constant(value)
+        try:
+            self.array[index] = raw
+        except Exception as error:
+            raise explain("setitem", [self, raw], error, ["x", "value"]) from error
+        mark_changed(self.array)
+
+    def _rebind(self, result: Tensor) -> None:
+        """Become another tensor: what an in-place operator does while recording."""
+        self.array = result.array
+        self.node = result.node
+
+    def _check_rebindable(self, what: str) -> None:
+        if isinstance(self.node, Leaf) and local.mode.recording:
+            message = f"{what} on a leaf that requires a gradient would cut it off from its .grad"
+            raise GraphError(
+                f"{message}. Update it inside `with no_grad():`, or work on x.clone()."
+            )
+
+    def _in_place(self, operation: Callable[..., Any], other: Any) -> Tensor:
+        """``x op= y``: a new node while recording; else a write into the array itself."""
+        self._check_rebindable(f"an in-place {operation.__name__}")
+        result = operation(self, other)
+        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            message = f"in-place {operation.__name__}: {describe(self)} and {describe(other)}"
+            raise ShapeError(
+                f"{message} give {describe(result)}, which does not fit in place. "
+                f"Write x = {operation.__name__}(x, y)."
+            )
+        if local.mode.recording:
+            self._rebind(
+                result if result.dtype == self.dtype else arithmetic.astype(result, self.dtype)
+            )
+        else:
+            self.array[...] = result.array
+            mark_changed(self.array)
+        return self
+
+    def copy_(self, source: Any) -> Tensor:
+        """Write another array's values into this tensor, cast and broadcast to fit."""
+        self[...] = source
+        return self
+
+    # -- the array API standard ----------------------------------------------------------
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, "2022.12", "2023.12", "2024.12"):
+            message = f"array API version {api_version!r} is not supported. Use '2024.12'."
+            raise DTypeError(message)
+        return sys.modules["autodiff"]
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()  # type: ignore[no-any-return]
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """Return the tensor on a device; there is one, ``"cpu"``."""
+        if device != self.device:
+            message = (
+                f"to_device: {device!r} is not available. The tensor lives on {self.device!r}."
+            )
+            raise DTypeError(message)
+        return self
+
+    # -- NumPy's functions on tensors ------------------------------------------------------
+
+    __array_ufunc__ = numpy_protocol.array_ufunc
+    __array_function__ = numpy_protocol.array_function
+
+    # -- shapes under NumPy's names ----------------------------------------------------------
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The tensor with its axes reversed."""
+        return shapes.permute_dims(self, tuple(reversed(range(self.ndim))))
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The tensor with its last two axes exchanged."""
+        return shapes.matrix_transpose(self)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """Return it in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, -1))``."""
+        return shapes.reshape(self, _flat(shape))
+
+    view = reshape
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Return it with its axes permuted, or reversed where none are given (as NumPy)."""
+        order = _flat(axes)
+        if not order or order == (None,):
+            return self.T
+        return shapes.permute_dims(self, order)
+
+    def permute(self, *axes: Any) -> Tensor:
+        """Return it with its axes permuted: ``t.permute(2, 0, 1)``."""
+        return shapes.permute_dims(self, _flat(axes))
+
+    def flatten(self, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+        """Return it with the axes from ``start_axis`` to ``end_axis`` joined into one."""
+        return shapes.flatten(self, start_axis, end_axis)
+
+    ravel = flatten
+
+    if TYPE_CHECKING:  # The methods that `_METHODS` and `_OPERATORS` set below.
+
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __iadd__(self, other: Any) -> Tensor: ...  # noqa: PYI034
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __isub__(self, other: Any) -> Tensor: ...  # noqa: PYI034
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __imul__(self, other: Any) -> Tensor: ...  # noqa: PYI034
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __itruediv__(self, other: Any) -> Tensor: ...  # noqa: PYI034
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __lshift__(self, other: Any) -> Tensor: ...
+        def __rshift__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+
+
+_BINARY: dict[str, Callable[..., Any]] = {
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.pow,
+    "matmul": products.matmul,
+    "and": logic.bitwise_and,
+    "or": logic.bitwise_or,
+    "xor": logic.bitwise_xor,
+    "lshift": logic.bitwise_left_shift,
+    "rshift": logic.bitwise_right_shift,
+}
+
+_UNARY_AND_COMPARISON: dict[str, Callable[..., Any]] = {
+    "neg": arithmetic.negative,
+    "pos": arithmetic.positive,
+    "abs": arithmetic.abs,
+    "invert": logic.bitwise_invert,
+    "eq": logic.equal,
+    "ne": logic.not_equal,
+    "lt": logic.less,
+    "le": logic.less_equal,
+    "gt": logic.greater,
+    "ge": logic.greater_equal,
+}
+
+_METHODS = """
+    abs acos acosh all amax amin any argmax argmin argsort asin asinh astype atan atanh ceil
+    chunk clip conj cos cosh count_nonzero cumulative_max cumulative_prod cumulative_sum
+    diagonal divide dot erf erfc exp expand_dims expm1 flip floor gather imag isfinite isinf
+    isnan log log10 log1p log2 log_softmax logsumexp max mean median min multiply nonzero norm
+    outer pow prod quantile real reciprocal relu repeat roll round sigmoid sign sin sinh softmax
+    softplus sort split sqrt square squeeze std subtract sum swapaxes take take_along_axis tan
+    tanh tile topk trace tril triu trunc unstack var where
+""".split()
+
+
+def _reflected(operation: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: operation(other, self)
+
+
+def _assigning(operation: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: self._in_place(operation, other)
+
+
+def _attach() -> None:
+    """Set the operators and methods that are functions of the package as they stand."""
+    for name, operation in _BINARY.items():
+        setattr(Tensor, f"__{name}__", operation)
+        setattr(Tensor, f"__r{name}__", _reflected(operation))
+        setattr(Tensor, f"__i{name}__", _assigning(operation))
+    for name, operation in _UNARY_AND_COMPARISON.items():
+        setattr(Tensor, f"__{name}__", operation)
+    for name in _METHODS:
+        if hasattr(tensors, name):
+            setattr(Tensor, name, getattr(tensors, name))
+
+
+def _flat(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Let ``t.reshape(2, 3)`` and ``t.reshape((2, 3))`` mean the same."""
+    if len(arguments) == 1 and isinstance(arguments[0], tuple | list):
+        return tuple(arguments[0])
+    return arguments
+
+
+def _to_array(data: Any, dtype: Any) -> Any:
+    if isinstance(data, Handle):
+        array = data.array
+    elif isinstance(data, list | tuple):
+        array = array_from_sequence(data)
+    else:
+        array = strong(constant(data))
+    if isinstance(array, np.generic):
+        array = np.asarray(array)
+    if array is None or array.dtype.kind not in "biufc":
+        what = "None" if array is None else f"dtype {array.dtype}"
+        message = f"tensor: data of {what} holds no numbers"
+        raise DTypeError(f"{message}. Give numbers, nested lists of numbers, or a numeric array.")
+    if type(array) is not np.ndarray and isinstance(array, np.ndarray):
+        array = np.asarray(array)  # a subclass: matrix, masked array
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def _leaf(array: Any) -> Leaf:
+    if array.dtype.kind != "f":
+        message = f"requires_grad: {describe(array)} is not a real floating dtype"
+        remedy = "Cast it with .astype(autodiff.float32)"
+        if array.dtype.kind == "c":
+            remedy = "Differentiate with respect to its real and imaginary parts: z = re + 1j * im"
+        raise DTypeError(f"{message}, and only those have gradients. {remedy}.")
+    return Leaf(array.shape, array.dtype)
+
+
+def upstream_gradient(output: Tensor, gradient: Any, operation: str) -> Tensor:
+    """Check and complete the upstream gradient of an output: ones for one element."""
+    if gradient is None:
+        if output.size != 1:
+            message = f"{operation} from a tensor of several elements ({describe(output)})"
+            raise GraphError(
+                f"{message} needs a gradient of that shape. "
+                "Reduce it first (.sum(), .mean()), or pass the gradient."
+            )
+        if output.dtype.kind == "c":
+            message = f"{operation} from a complex tensor ({describe(output)})"
+            raise NoGradientError(
+                f"{message}: a loss must be real. Take its abs, real or imag part first."
+            )
+        xp = namespace_of(output.array)
+        return make_tensor(xp.ones(output.shape, dtype=output.dtype))
+    given = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    if given.shape != output.shape:
+        message = f"{operation}: the gradient is {describe(given)}, the tensor {describe(output)}"
+        raise ShapeError(f"{message}. Give a gradient of the tensor's shape.")
+    if given.dtype != output.dtype:
+        if given.dtype.kind not in "biuf" and output.dtype.kind == "f":
+            message = (
+                f"{operation}: the gradient is {describe(given)}, the tensor {describe(output)}"
+            )
+            raise DTypeError(f"{message}. Give a real gradient.")
+        given = arithmetic.astype(given, output.dtype)
+    return given
+
+
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Make a tensor of a copy of the data.
+
+    Parameters
+    ----------
+    data : number, nested list of numbers, ndarray or Tensor
+    dtype : dtype, optional
+        At first: float32 for Python floats, int64 for ints, an array's own.
+    requires_grad : bool
+        Whether it is a leaf to compute gradients for.
+    name : str, optional
+        A name for pictures and messages.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]], dtype=int64)
+    """
+    return Tensor(data, requires_grad, dtype=dtype, name=name)
+
+
+def asarray(
+    obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+) -> Tensor:
+    """Make a tensor that shares the data's memory where it can.
+
+    Parameters
+    ----------
+    obj : number, nested list of numbers, ndarray, Tensor, or an object with a buffer or DLPack
+    dtype : dtype, optional
+    device : optional
+        ``"cpu"`` or None.
+    copy : bool, optional
+        True: always copy. False: never, raise where that can't be. None: where needed.
+
+    Raises
+    ------
+    DTypeError
+        If a copy would be needed and ``copy`` is False.
+
+    Examples
+    --------
+    >>> import autodiff as ad, numpy as np
+    >>> a = np.zeros(2)
+    >>> t = ad.asarray(a)
+    >>> a[0] = 7.0
+    >>> t
+    tensor([7., 0.], dtype=float64)
+    """
+    if device not in (None, "cpu"):
+        raise DTypeError(f"asarray: device {device!r} is not available. Use 'cpu'.")
+    if isinstance(obj, Tensor) and copy is not True and dtype in (None, obj.dtype):
+        return obj
+    if isinstance(obj, Tensor):
+        if copy is False:
+            message = f"asarray: a cast from {obj.dtype} needs a copy. Leave copy=False out."
+            raise ShapeError(message)
+        return arithmetic.astype(obj, dtype or obj.dtype)
+    if not isinstance(obj, np.ndarray | np.generic) and hasattr(obj, "__dlpack__"):
+        obj = np.from_dlpack(obj)
+    elif isinstance(obj, bytes | bytearray | memoryview) or hasattr(obj, "__buffer__"):
+        obj = np.asarray(obj)
+    array = _to_array(obj, dtype)
+    shared = isinstance(obj, np.ndarray) and np.may_share_memory(array, obj)
+    if copy is False and not shared:
+        message = f"asarray: {type(obj).__name__} can't become a tensor without a copy"
+        raise ShapeError(f"{message}. Leave copy=False out.")
+    if copy is True and shared:
+        array = array.copy()
+    return make_tensor(array)
+
+
+use_handle(Tensor)
+_attach()
