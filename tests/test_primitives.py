@@ -189,7 +189,7 @@ def test_second_order(case):
         moved, k = [], 0
         for x in arrays:
             if variable(x):
-                moved.append(x + h * directions[k])
+                moved.append(np.asarray(x + h * directions[k]))
                 k += 1
             else:
                 moved.append(x)
