@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.engine.primitive import make_tensor
+from autodiff.engine.apply import make_tensor
 from autodiff.namespace import tensors
 from autodiff.tensor import Tensor
 

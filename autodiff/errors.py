@@ -129,8 +129,7 @@ _REMEDIES: tuple[tuple[type[Exception], type[AutodiffError], str], ...] = (
     (
         ValueError,
         ShapeError,
-        "Make the shapes fit (reshape, expand_dims and permute_dims change them) "
-        "and check the options.",
+        "Make the shapes fit (see reshape, expand_dims, permute_dims) and check the options.",
     ),
     (TypeError, DTypeError, "Cast the operands with .astype(dtype), and check the options."),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autodiff.engine.backward import propagate
-from autodiff.engine.primitive import make_tensor
+from autodiff.engine.apply import make_tensor
 from autodiff.errors import GraphError
 from autodiff.tensor import Tensor, upstream_gradient
 

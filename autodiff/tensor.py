@@ -16,7 +16,8 @@ from autodiff import numpy_protocol
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, mark_changed
-from autodiff.engine.primitive import array_from_sequence, constant, make_tensor, strong, use_handle
+from autodiff.engine.apply import make_tensor, use_handle
+from autodiff.engine.operands import array_from_sequence, constant, strong
 from autodiff.errors import (
     DTypeError,
     GraphError,

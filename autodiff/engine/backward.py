@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import local
 from autodiff.engine.node import Leaf, Node, changed_since, last_change
-from autodiff.engine.primitive import make_tensor, pick_outputs
+from autodiff.engine.outputs import pick_outputs
 from autodiff.errors import AnomalyError, GraphError, MutationError, RuleError, describe
 from autodiff.namespace import Namespace, namespace_of, tensors
 
@@ -84,7 +85,7 @@ def propagate(
                 continue
             if node.notes is not None:
                 g = _run_hooks(node, g, create_graph)
-            inputs = node.inputs
+            inputs: Any = node.inputs  # those of the plan's steps are not None
             if wanted is not None:
                 if node in wanted:
                     found[node] = g
@@ -104,20 +105,20 @@ def propagate(
                     part = _conjugated(xp, call, g, saved)
                 else:
                     part = call(xp, g, saved)
-                if part.shape != parent.shape or part.dtype is not parent.dtype:  # type: ignore[union-attr]
-                    part = _fit(xp, part, node, parent)  # type: ignore[arg-type]
+                if part.shape != parent.shape or part.dtype is not parent.dtype:
+                    part = _fit(xp, part, node, parent)
                 if anomaly:
                     _check_finite(part, node, position)
                 if parent not in grads:
-                    grads[parent] = part  # type: ignore[index]
+                    grads[parent] = part
                 elif parent in owned:
-                    total = grads[parent]  # type: ignore[index]
+                    total = grads[parent]
                     total += part
-                    grads[parent] = total  # type: ignore[index]
+                    grads[parent] = total
                 else:
-                    grads[parent] = grads[parent] + part  # type: ignore[index]
+                    grads[parent] = grads[parent] + part
                     if not create_graph:
-                        owned.add(parent)  # type: ignore[arg-type]
+                        owned.add(parent)
             if not retain_graph:
                 node.saved = None
     return found
@@ -247,7 +248,7 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
                 raise GraphError(f"{message} for a tensor of shape {node.shape}. Keep its shape.")
             g = replaced if create_graph else replaced.array.astype(node.dtype, copy=False)
     if notes.retains_grad:
-        _add_grad(notes, node, g if create_graph else np.array(g))
+        _add_grad(notes, g if create_graph else np.array(g))
     return g
 
 
@@ -280,7 +281,7 @@ def _release(g: Any) -> Any:
     return np.array(g) if isinstance(g, np.ndarray | np.generic) else g.copy()
 
 
-def _add_grad(holder: Any, node: Node, g: Any) -> None:
+def _add_grad(holder: Any, g: Any) -> None:
     """Add a gradient to ``holder.grad``, out of place: a former ``.grad`` stays as it was."""
     part = g if hasattr(g, "node") else make_tensor(g)
     if holder.grad is not None:
@@ -301,4 +302,4 @@ def accumulate(
     for node in found:
         g = found[node]
         if isinstance(node, Leaf):
-            _add_grad(node, node, g if create_graph else _release(g))
+            _add_grad(node, g if create_graph else _release(g))

@@ -8,12 +8,14 @@ under which it was made, so that graphs know their scopes.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from autodiff.engine.origin import note_origin
 from autodiff.errors import DTypeError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "local",
     "name_scope",
     "no_grad",
+    "observe",
     "set_default_dtype",
     "set_grad_enabled",
 ]
@@ -45,8 +48,9 @@ class Mode:
         The names of the scopes that are open, outermost first.
     anomaly : bool
         Whether a NaN or infinity that a backward rule makes is an error.
-    origins : bool
-        Whether nodes note the line of the user's source that made them.
+    observers : tuple of callable
+        Each is called as ``observer(primitive, values, out, options, node)`` for every node
+        that is made.
     dtype : numpy.dtype or None
         The dtype that Python floats get here; None for the process-wide default.
     """
@@ -54,7 +58,7 @@ class Mode:
     recording: bool = True
     scope: tuple[str, ...] = ()
     anomaly: bool = False
-    origins: bool = False
+    observers: tuple[Callable[..., None], ...] = ()
     dtype: np.dtype[Any] | None = None
 
 
@@ -176,6 +180,39 @@ class name_scope(_ModeContext):  # noqa: N801
         return replace(mode, scope=(*mode.scope, self._name))
 
 
+class observe(_ModeContext):  # noqa: N801
+    """Call a function for every node that this thread makes inside the block.
+
+    It costs nothing when no observer is there. Observers add up; see :class:`Mode` for what
+    they are given.
+
+    Parameters
+    ----------
+    observer : callable
+        ``observer(primitive, values, out, options, node)``: the operation's declaration, its
+        operands' raw values, the raw result (a tuple where there are several), the options,
+        and the new node.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> from autodiff.engine.modes import observe
+    >>> names = []
+    >>> x = ad.tensor(1.0, requires_grad=True)
+    >>> with observe(lambda primitive, *_: names.append(primitive.name)):
+    ...     y = x * x + 1
+    >>> names
+    ['multiply', 'add']
+    """
+
+    def __init__(self, observer: Callable[..., None]) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def _changed(self, mode: Mode) -> Mode:
+        return replace(mode, observers=(*mode.observers, self._observer))
+
+
 class detect_anomaly(_ModeContext):  # noqa: N801
     """Find the operation whose backward first makes a NaN or an infinity.
 
@@ -192,7 +229,10 @@ class detect_anomaly(_ModeContext):  # noqa: N801
     """
 
     def __init__(self) -> None:
-        super().__init__(anomaly=True, origins=True)
+        super().__init__()
+
+    def _changed(self, mode: Mode) -> Mode:
+        return replace(mode, anomaly=True, observers=(*mode.observers, note_origin))
 
 
 _process_dtype = np.dtype(np.float32)

@@ -19,7 +19,7 @@ from autodiff.engine.modes import Mode, local
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autodiff.engine.primitive import Plan
+    from autodiff.engine.plan import Plan
 
 __all__ = [
     "Handle",

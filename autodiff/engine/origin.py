@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import linecache
 import sys
+from typing import Any
 
-__all__ = ["caller"]
+__all__ = ["caller", "note_origin"]
 
 _INSIDE = ("autodiff", "nn")
 
 
 def caller() -> str:
     """Return ``file:line: source`` of the nearest frame outside of ``autodiff`` and ``nn``."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # noqa: SLF001 - the one documented way to the calling frame
     while frame.f_back is not None:
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in _INSIDE:
@@ -21,3 +22,8 @@ def caller() -> str:
     file, line = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(file, line).strip()
     return f"{file}:{line}: {source}" if source else f"{file}:{line}"
+
+
+def note_origin(primitive: Any, values: Any, out: Any, options: Any, node: Any) -> None:
+    """Observe a node that was made: note the line that made it."""
+    node.annotated().origin = caller()

@@ -1,0 +1,231 @@
+"""Applying an operation: look at the operands, call the kernel, wrap, and link a node.
+
+Three functions do the same. :func:`apply_any` is the reference: read it first. The other two
+spell it out for one and for two operands without options, because there, on small arrays,
+every attribute that is not touched is felt (``benchmarks/overhead.py`` prints it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff.engine.modes import Mode, local
+from autodiff.engine.node import Handle, Node, clock
+from autodiff.engine.operands import constant, strong
+from autodiff.engine.outputs import pick_outputs
+from autodiff.errors import explain
+from autodiff.namespace import NUMPY, namespace_of
+
+if TYPE_CHECKING:
+    from autodiff.engine.definition import Primitive
+    from autodiff.engine.plan import Plan
+    from autodiff.tensor import Tensor
+
+__all__ = ["apply_any", "apply_one", "apply_two", "make_tensor", "use_handle"]
+
+_new = object.__new__
+_Tensor: type[Any] = Handle
+
+
+def use_handle(handle: type[Handle]) -> None:
+    """Make operations return handles of this class: the layer above gives its own."""
+    global _Tensor
+    _Tensor = handle
+
+
+def make_tensor(array: Any, node: Node | None = None) -> Tensor:
+    """Wrap an array, without a copy, in a tensor whose gradient goes to ``node``."""
+    result = _new(_Tensor)
+    result.array = array if type(array) is np.ndarray else _as_array(array)
+    result.node = node
+    return result  # type: ignore[no-any-return]
+
+
+def _as_array(value: Any) -> Any:
+    """Wrap a scalar back into a 0-d array; leave other libraries' arrays alone."""
+    return np.asarray(value) if isinstance(value, np.generic | int | float | complex) else value
+
+
+def _observed(
+    mode: Mode,
+    primitive: Primitive,
+    values: tuple[Any, ...],
+    out: Any,
+    options: dict[str, Any],
+    node: Node,
+) -> None:
+    for observer in mode.observers:
+        observer(primitive, values, out, options, node)
+
+
+def apply_any(primitive: Primitive) -> Callable[..., Any]:
+    """Return the operation on tensors of a primitive of any kind."""
+    numpy_kernel = primitive.kernel(NUMPY)
+    ndarray = np.ndarray
+    differentiable = primitive.differentiable
+
+    def apply(*args: Any, **named: Any) -> Any:
+        operands, options = primitive.bind(args, named)
+        values = []
+        parents = []
+        kernel = numpy_kernel
+        for operand in operands:
+            if isinstance(operand, Handle):
+                value = operand.array
+                parents.append(operand.node)
+                if type(value) is not ndarray:
+                    kernel = primitive.kernel(namespace_of(value))
+            else:
+                value = constant(operand)
+                parents.append(None)
+            values.append(value)
+        if not any([hasattr(value, "dtype") for value in values]):
+            values = [strong(value) for value in values]
+        try:
+            out = kernel(*values, **options)
+        except Exception as error:
+            names = () if primitive.variadic else primitive.arrays
+            raise explain(primitive.name, values, error, names) from error
+        mode = local.mode
+        mask = tuple([parent is not None for parent in parents])
+        recording = differentiable and mode.recording and True in mask
+        if type(out) is tuple:
+            out = tuple([_as_array(part) for part in out])
+            if not recording:
+                return tuple([make_tensor(part) for part in out])
+        else:
+            out = _as_array(out)
+            if not recording or out.dtype.kind not in "fc":
+                return make_tensor(out)
+        node = _new(Node)
+        node.number = clock()
+        node.plan = plan = primitive.plan(mask)
+        node.inputs = tuple(parents)
+        node.saved = () if plan.keep is None else plan.keep(values, out, options)
+        node.mode = mode
+        node.notes = None
+        if mode.observers:
+            _observed(mode, primitive, tuple(values), out, options, node)
+        if type(out) is tuple:
+            node.shape = ()
+            node.dtype = out[0].dtype
+            nodes = pick_outputs(node, out)
+            return tuple([make_tensor(*pair) for pair in zip(out, nodes, strict=True)])
+        node.shape = out.shape
+        node.dtype = out.dtype
+        return make_tensor(out, node)
+
+    return apply
+
+
+def apply_one(primitive: Primitive) -> Callable[..., Any]:
+    """Return the operation on tensors of a primitive of one operand and no options."""
+    kernel = primitive.kernel(NUMPY)
+    ndarray = np.ndarray
+    plan: Plan | None = None
+
+    def apply(x: Any, /) -> Any:
+        nonlocal plan
+        if isinstance(x, Handle):
+            value, parent = x.array, x.node
+        else:
+            value, parent = strong(constant(x)), None
+        try:
+            if type(value) is ndarray:
+                out = kernel(value)
+            else:
+                out = primitive.kernel(namespace_of(value))(value)
+        except Exception as error:
+            raise explain(primitive.name, [value], error, primitive.arrays) from error
+        if type(out) is not ndarray:
+            out = _as_array(out)
+        result = _new(_Tensor)
+        result.array = out
+        if parent is None or not (mode := local.mode).recording:
+            result.node = None
+            return result
+        if plan is None:
+            plan = primitive.plan((True,))
+        result.node = node = _new(Node)
+        node.number = clock()
+        node.plan = plan
+        node.inputs = (parent,)
+        node.saved = () if plan.keep is None else plan.keep((value,), out, None)
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.mode = mode
+        node.notes = None
+        if mode.observers:
+            _observed(mode, primitive, (value,), out, {}, node)
+        return result
+
+    return apply
+
+
+def apply_two(primitive: Primitive) -> Callable[..., Any]:
+    """Return the operation on tensors of a primitive of two operands and no options."""
+    kernel = primitive.kernel(NUMPY)
+    ndarray = np.ndarray
+    both: Plan | None = None
+    first: Plan | None = None
+    second: Plan | None = None
+
+    def apply(x1: Any, x2: Any, /) -> Any:
+        nonlocal both, first, second
+        if isinstance(x1, Handle):
+            value1, parent1 = x1.array, x1.node
+        else:
+            value1, parent1 = constant(x1), None
+        if isinstance(x2, Handle):
+            value2, parent2 = x2.array, x2.node
+        else:
+            value2, parent2 = constant(x2), None
+        try:
+            if type(value1) is ndarray or type(value2) is ndarray:
+                out = kernel(value1, value2)  # NumPy hands other libraries' arrays on to them
+            else:
+                if not isinstance(x1, Handle) and not isinstance(x2, Handle):
+                    value1, value2 = strong(value1), strong(value2)
+                out = primitive.kernel(namespace_of(value1))(value1, value2)
+        except Exception as error:
+            raise explain(primitive.name, [value1, value2], error, primitive.arrays) from error
+        if type(out) is not ndarray:
+            out = _as_array(out)
+        result = _new(_Tensor)
+        result.array = out
+        if parent1 is None:
+            if parent2 is None or not (mode := local.mode).recording:
+                result.node = None
+                return result
+            if second is None:
+                second = primitive.plan((False, True))
+            plan = second
+        else:
+            if not (mode := local.mode).recording:
+                result.node = None
+                return result
+            if parent2 is None:
+                if first is None:
+                    first = primitive.plan((True, False))
+                plan = first
+            else:
+                if both is None:
+                    both = primitive.plan((True, True))
+                plan = both
+        result.node = node = _new(Node)
+        node.number = clock()
+        node.plan = plan
+        node.inputs = (parent1, parent2)
+        node.saved = () if plan.keep is None else plan.keep((value1, value2), out, None)
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.mode = mode
+        node.notes = None
+        if mode.observers:
+            _observed(mode, primitive, (value1, value2), out, {}, node)
+        return result
+
+    return apply

@@ -1,0 +1,90 @@
+"""What may be an operand besides a tensor, and what it becomes.
+
+Python numbers stay as they are, because they are weak in promotions (``x * 2.5`` keeps
+float32); lists take the default dtypes; arrays pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.modes import get_default_dtype
+from autodiff.engine.node import Handle
+from autodiff.errors import DTypeError, explain
+
+__all__ = ["array_from_sequence", "constant", "is_scalar", "strong"]
+
+_SCALARS = (float, int, bool, complex)
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether a value is a plain Python number, which is weak in promotions."""
+    return type(value) in _SCALARS
+
+
+def constant(value: Any) -> Any:
+    """Return a non-tensor operand as the kernels take it.
+
+    Python scalars stay as they are, because they are weak in promotions; lists take the
+    default dtypes; arrays pass through.
+    """
+    if value is None or type(value) in _SCALARS or isinstance(value, np.ndarray | np.generic):
+        return value
+    if isinstance(value, Handle):
+        return value.array
+    if isinstance(value, list | tuple):
+        return array_from_sequence(value)
+    if hasattr(value, "__array_namespace__"):
+        return value
+    if isinstance(value, bool | int | float | complex):
+        return value
+    message = f"an operand of type {type(value).__name__} is neither a tensor nor a number"
+    raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
+
+
+def strong(value: Any) -> Any:
+    """Give a Python scalar that meets no array the default dtype of its kind."""
+    if type(value) is float:
+        return np.asarray(value, get_default_dtype())
+    if type(value) is complex:
+        return np.asarray(value, np.result_type(get_default_dtype(), np.complex64))
+    return np.asarray(value) if type(value) in _SCALARS else value
+
+
+def array_from_sequence(value: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Make an array of nested lists of numbers: int64, bool, or the default float dtype."""
+    if _holds_tensor(value):
+        message = "a list of tensors is not an array. Join them with autodiff.stack(list)."
+        raise DTypeError(message)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise explain("asarray", [value], error) from error
+    if array.dtype == np.float64 and not _holds_numpy(value):
+        array = array.astype(get_default_dtype())
+    elif array.dtype == np.complex128 and get_default_dtype() != np.float64:
+        array = array.astype(np.complex64)
+    elif array.dtype.kind not in "biufc":
+        message = f"a list that NumPy reads as dtype {array.dtype} holds no numbers"
+        raise DTypeError(f"{message}. Give nested lists of numbers, all of one length per level.")
+    return array
+
+
+def _first(value: Any) -> Any:
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return value
+
+
+def _holds_numpy(value: Sequence[Any]) -> bool:
+    """Tell whether the numbers in a list already carry a dtype of their own."""
+    return isinstance(_first(value), np.ndarray | np.generic)
+
+
+def _holds_tensor(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_tensor(item) for item in value if isinstance(item, list | tuple | Handle))
+    return isinstance(value, Handle)

@@ -1,0 +1,81 @@
+"""From the names that rules read: what a node keeps, and how each rule is called with it.
+
+A :class:`Plan` is compiled once for each primitive and each set of operands that need a
+gradient. With ``multiply``'s rules ``(xp, g, x2)`` and ``(xp, g, x1)``, a product in which
+only the first factor needs a gradient keeps the second factor and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from autodiff.engine.definition import Primitive
+
+__all__ = ["Plan", "Rule"]
+
+
+class Rule(NamedTuple):
+    """A vector-Jacobian product for one argument, and the names of what it reads."""
+
+    argument: str
+    function: Callable[..., Any]
+    reads: tuple[str, ...]
+
+
+class Plan:
+    """What nodes of one primitive keep and run when a given set of operands needs gradients.
+
+    Attributes
+    ----------
+    primitive : Primitive
+    reads : tuple of str
+        The names of what ``keep`` returns, in order.
+    keep : callable or None
+        ``keep(values, out, options)`` is the tuple that a node saves; None for nothing.
+    steps : tuple of (int, callable)
+        For each operand that needs a gradient: its position, and its rule as
+        ``call(xp, g, saved)``.
+    """
+
+    __slots__ = ("keep", "primitive", "reads", "steps")
+
+    def __init__(self, primitive: Primitive, mask: tuple[bool, ...]) -> None:
+        self.primitive = primitive
+        rules = [(i, primitive.rule(i)) for i, wanted in enumerate(mask) if wanted]
+        own = {"position"} if primitive.variadic else set()
+        reads: list[str] = []
+        for _, rule in rules:
+            reads += [name for name in rule.reads if name not in reads and name not in own]
+        self.reads = tuple(reads)
+        self.keep = _compile_keep(primitive, reads) if reads else None
+        self.steps = tuple((i, _compile_call(rule, reads, i)) for i, rule in rules)
+
+
+# Both functions below write the tuple of arguments out as source, as dataclasses and named
+# tuples do for their methods: a compiled ``(values[0], out)`` runs several times faster than
+# a loop that looks each name up, and it runs for every operation.
+
+
+def _compile_keep(primitive: Primitive, reads: list[str]) -> Callable[..., tuple[Any, ...]]:
+    sources = {"out": "out"}
+    sources |= {name: f"options[{name!r}]" for name in primitive.options}
+    if primitive.variadic:
+        (name,) = primitive.arrays
+        sources |= {name: "values", f"{name}_shape": "tuple(shape(value) for value in values)"}
+    else:
+        for i, name in enumerate(primitive.arrays):
+            sources |= {name: f"values[{i}]", f"{name}_shape": f"shape(values[{i}])"}
+    text = "".join(f"{sources[name]}, " for name in reads)
+    return eval(f"lambda values, out, options: ({text})", {"shape": np.shape})  # type: ignore[no-any-return] # noqa: S307
+
+
+def _compile_call(rule: Rule, reads: list[str], position: int) -> Callable[..., Any]:
+    arguments = [
+        f"saved[{reads.index(name)}]" if name in reads else str(position) for name in rule.reads
+    ]
+    text = ", ".join(["xp", "g", *arguments])
+    return eval(f"lambda xp, g, saved: rule({text})", {"rule": rule.function})  # type: ignore[no-any-return] # noqa: S307
