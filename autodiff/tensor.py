@@ -665,7 +665,27 @@ def _to_array(data: Any, dtype: Any) -> Any:
         raise DTypeError(f"{message}. Give numbers, nested lists of numbers, or a numeric array.")
     if type(array) is not np.ndarray and isinstance(array, np.ndarray):
         array = np.asarray(array)  # a subclass: matrix, masked array
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return array if dtype is None else array.astype(to_dtype("tensor", dtype), copy=False)
+
+
+def to_dtype(operation: str, dtype: Any) -> np.dtype[Any]:
+    """Return a dtype of numbers, or say why there is none."""
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError as error:
+        message = f"{operation}: {dtype!r} is not a dtype"
+        raise DTypeError(f"{message}. Use autodiff.float32, for instance.") from error
+    if found.kind not in "biufc":
+        message = f"{operation}: the dtype {found} holds no numbers"
+        raise DTypeError(f"{message}. Use a boolean, integer, floating or complex dtype.")
+    return found
+
+
+def check_device(operation: str, device: Any) -> None:
+    """Refuse every device but the CPU."""
+    if device not in (None, "cpu"):
+        message = f"{operation}: the device {device!r} is not available"
+        raise DTypeError(f"{message}. Use 'cpu'.")
 
 
 def _leaf(array: Any) -> Leaf:
@@ -765,8 +785,7 @@ def asarray(
     >>> t
     tensor([7., 0.], dtype=float64)
     """
-    if device not in (None, "cpu"):
-        raise DTypeError(f"asarray: device {device!r} is not available. Use 'cpu'.")
+    check_device("asarray", device)
     if isinstance(obj, Tensor) and copy is not True and dtype in (None, obj.dtype):
         return obj
     if isinstance(obj, Tensor):
