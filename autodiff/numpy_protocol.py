@@ -1,17 +1,392 @@
-"""NumPy's functions on tensors."""
+"""NumPy's functions on tensors: ``np.exp(t)``, ``array * t``, ``np.concatenate([t, u])``.
+
+NumPy hands a call that meets a tensor to :func:`array_ufunc` or :func:`array_function`. They
+look up the function of this package that does the same, translate the arguments and call it:
+so the result is a tensor, and it is recorded. Three tables say what is what:
+
+* :data:`_NAMES`: where NumPy's name differs from ours;
+* :data:`_ADAPTED`: where the arguments differ by more than names;
+* :data:`_ON_VALUES`: functions that only look (``np.shape``, ``np.allclose``). Their results
+  have no gradient, so they run on the arrays themselves, as ``t > 0`` does.
+
+Everything else raises :class:`~autodiff.errors.UnsupportedFunctionError`: falling back to
+arrays silently would lose the gradient.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from autodiff.engine.node import Handle
+from autodiff.engine.operands import constant
+from autodiff.errors import UnsupportedFunctionError, describe
 from autodiff.namespace import tensors
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """NumPy calls this for ``np.exp(t)`` and ``array * t``."""
-    return getattr(tensors, ufunc.__name__)(*inputs, **options)
+__all__ = ["array_function", "array_ufunc"]
+
+_NAMES = {
+    "absolute": "abs",
+    "amax": "max",
+    "amin": "min",
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "conjugate": "conj",
+    "fabs": "abs",
+    "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift",
+    "power": "pow",
+    "right_shift": "bitwise_right_shift",
+    "rint": "round",
+    "true_divide": "divide",
+    "unique": "unique_values",
+}
+
+_OPTIONS = {
+    "a_max": "max",
+    "a_min": "min",
+    "ddof": "correction",
+    "newshape": "shape",
+    "reps": "repetitions",
+}
+"""NumPy's parameter names to ours, where both take one by name."""
+
+_REDUCTIONS = {
+    "add": "sum",
+    "bitwise_and": "all",
+    "logaddexp": "logsumexp",
+    "logical_and": "all",
+    "logical_or": "any",
+    "maximum": "max",
+    "minimum": "min",
+    "multiply": "prod",
+}
+_SCANS = {"add": "cumulative_sum", "maximum": "cumulative_max", "multiply": "cumulative_prod"}
 
 
-def array_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """NumPy calls this for ``np.sum(t)``."""
-    return getattr(tensors, function.__name__)(*args, **kwargs)
+# -- ufuncs ---------------------------------------------------------------------------------
+
+
+def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:  # noqa: ARG001
+    """Answer for ``np.exp(t)``, ``array * t`` and ``np.add.reduce(t)``: NumPy calls this."""
+    name = ufunc.__name__
+    if method != "__call__":
+        name = f"{name}.{method}"
+    if options.pop("out", None) is not None:
+        raise _unsupported(
+            name,
+            inputs,
+            "it can't write a tensor into an array (out=, array += tensor)",
+            "Write array = array + tensor, or take the values with tensor.detach().numpy().",
+        )
+    options = {key: value for key, value in options.items() if not _idle(key, value)}
+    if method in ("reduce", "accumulate"):
+        table = _REDUCTIONS if method == "reduce" else _SCANS
+        function = _find(table.get(ufunc.__name__))
+        x, *rest = inputs
+        options = {"axis": 0, **dict(zip(("axis", "dtype"), rest, strict=False)), **options}
+        options = {k: v for k, v in options.items() if k != "dtype" or v is not None}
+        if function is not None and not options.keys() - {"axis", "dtype", "keepdims"}:
+            return function(x, **options)
+        raise _unsupported(name, inputs)
+    function = _find(name)
+    if function is None or method != "__call__":
+        raise _unsupported(name, inputs)
+    if options:
+        raise _unsupported(
+            name, inputs, f"it does not take {', '.join(sorted(options))} with tensors"
+        )
+    return function(*inputs)
+
+
+def _idle(key: str, value: Any) -> bool:
+    """Tell whether an option of a ufunc says what is so anyway."""
+    idle = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None}
+    return key in idle and value is idle[key]
+
+
+# -- functions --------------------------------------------------------------------------------
+
+
+class _Translation(NamedTuple):
+    """How a call of one NumPy function becomes one of ours."""
+
+    function: Callable[..., Any]
+    signature: inspect.Signature
+    operands: int  # how many come first, by position
+
+
+def array_function(
+    self: Any,  # noqa: ARG001
+    function: Callable[..., Any],
+    types: Any,  # noqa: ARG001
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Answer for ``np.sum(t)`` and ``np.linalg.inv(t)``: NumPy calls this."""
+    name = _full_name(function)
+    if name in _ON_VALUES:
+        return function(*_values(args), **_values(kwargs))
+    adapted = _ADAPTED.get(name)
+    if adapted is not None:
+        return adapted(*args, **_without_idle(name, args, kwargs))
+    translation = _translation(function)
+    if translation is None:
+        raise _unsupported(name, args)
+    return _call(name, translation, args, kwargs)
+
+
+def _full_name(function: Callable[..., Any]) -> str:
+    """Return the name below ``numpy``: ``"sum"``, ``"linalg.inv"``."""
+    module = (function.__module__ or "").removeprefix("numpy").removeprefix(".")
+    return f"{module}.{function.__name__}" if module else function.__name__
+
+
+def _find(name: str | None) -> Callable[..., Any] | None:
+    """Return our function of a NumPy name, None where there is none."""
+    found: Any = tensors
+    if name is None:
+        return None
+    for part in _NAMES.get(name, name).split("."):
+        found = getattr(found, part, None)
+    return found if callable(found) else None
+
+
+@cache
+def _translation(function: Callable[..., Any]) -> _Translation | None:
+    ours = _find(_full_name(function))
+    if ours is None:
+        return None
+    kinds = inspect.Parameter
+    parameters = list(inspect.signature(ours).parameters.values())
+    operands = sum(p.kind is kinds.POSITIONAL_ONLY for p in parameters)
+    return _Translation(ours, inspect.signature(function), operands)
+
+
+def _call(
+    name: str, translation: _Translation, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    signature = translation.signature
+    bound = signature.bind(*args, **kwargs).arguments
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    for key, value in bound.items():
+        parameter = signature.parameters[key]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            operands += value
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            options.update(value)
+        elif len(operands) < translation.operands:
+            operands.append(value)
+        elif value is not parameter.default and not (value is None and key in _NOT_OURS):
+            options[_OPTIONS.get(key, key)] = value
+    known = inspect.signature(translation.function).parameters
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        what = f"it does not take {', '.join(map(repr, unknown))} with tensors"
+        raise _unsupported(name, operands, what)
+    return translation.function(*operands, **options)
+
+
+_NOT_OURS = frozenset({"dtype", "initial", "order", "out", "where"})
+
+
+def _without_idle(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if kwargs.get("out") is not None:
+        raise _unsupported(name, args, "it can't write a tensor into an array (out=)")
+    return {key: value for key, value in kwargs.items() if key != "out"}
+
+
+def _values(value: Any) -> Any:
+    """Return the same arguments with arrays in place of tensors."""
+    if isinstance(value, Handle):
+        return value.array
+    if isinstance(value, list | tuple):
+        return type(value)(map(_values, value))
+    if isinstance(value, dict):
+        return {key: _values(item) for key, item in value.items()}
+    return value
+
+
+def _unsupported(
+    name: str, operands: Any, why: str = "it has no counterpart", remedy: str = ""
+) -> UnsupportedFunctionError:
+    described = ", ".join(
+        f"[{', '.join(map(describe, x))}]" if isinstance(x, list | tuple) else describe(x)
+        for x in operands
+    )
+    remedy = remedy or (
+        "Use functions of autodiff, or leave the graph with tensor.detach().numpy()."
+    )
+    return UnsupportedFunctionError(f"numpy.{name}({described}) on tensors: {why}. {remedy}")
+
+
+# -- functions that only look -------------------------------------------------------------------
+
+_ON_VALUES = frozenset(
+    {
+        "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str",
+        "can_cast", "common_type", "iscomplexobj", "isclose", "isrealobj", "may_share_memory",
+        "min_scalar_type", "ndim", "result_type", "shape", "shares_memory", "size",
+    }
+)  # fmt: skip
+
+
+# -- arguments that differ by more than names ------------------------------------------------------
+
+
+def _array(x: Any) -> Any:
+    return x if isinstance(x, Handle) else tensors.asarray(constant(x))
+
+
+def _transpose(a: Any, axes: Any = None) -> Any:
+    a = _array(a)
+    return tensors.permute_dims(a, tuple(reversed(range(a.ndim))) if axes is None else axes)
+
+
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    a = _array(a)
+    if axis is None:
+        axis = tuple(i for i, n in enumerate(a.shape) if n == 1)
+    return tensors.squeeze(a, axis)
+
+
+def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    a = _array(a)
+    order = list(range(a.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return tensors.permute_dims(a, tuple(order))
+
+
+def _ravel(a: Any, order: str = "C") -> Any:
+    if order != "C":
+        raise _unsupported("ravel", [a], f"it does not take order={order!r} with tensors")
+    return tensors.reshape(_array(a), (-1,))
+
+
+def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
+    if order != "C":
+        raise _unsupported("reshape", [a], f"it does not take order={order!r} with tensors")
+    a = _array(a)
+    return tensors.reshape(a, shape if isinstance(shape, tuple | list) else (shape,), copy=copy)
+
+
+def _scan(name: str) -> Callable[..., Any]:
+    def scan(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+        a = _array(a)
+        if axis is None:
+            a, axis = tensors.reshape(a, (-1,)), 0
+        return getattr(tensors, name)(a, axis=axis, dtype=dtype)
+
+    return scan
+
+
+def _where(condition: Any, *choices: Any) -> Any:
+    return tensors.where(condition, *choices) if choices else tensors.nonzero(condition)
+
+
+def _round(a: Any, decimals: int = 0) -> Any:
+    if decimals == 0:
+        return tensors.round(a)
+    return tensors.round(_array(a) * 10.0**decimals) / 10.0**decimals
+
+
+def _dot(a: Any, b: Any) -> Any:
+    a, b = _array(a), _array(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return tensors.multiply(a, b)
+    if b.ndim <= 2:
+        return tensors.matmul(a, b)
+    return tensors.tensordot(a, b, axes=([a.ndim - 1], [b.ndim - 2]))
+
+
+def _inner(a: Any, b: Any) -> Any:
+    a, b = _array(a), _array(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return tensors.multiply(a, b)
+    return tensors.tensordot(a, b, axes=([a.ndim - 1], [b.ndim - 1]))
+
+
+def _vdot(a: Any, b: Any) -> Any:
+    return tensors.vecdot(_ravel(a), _ravel(b))
+
+
+def _outer(a: Any, b: Any) -> Any:
+    return tensors.multiply(tensors.reshape(_array(a), (-1, 1)), _ravel(b))
+
+
+def _at_least(dims: int) -> Callable[..., Any]:
+    def at_least(*arrays: Any) -> Any:
+        made = [_with_axes(_array(x), dims) for x in arrays]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    return at_least
+
+
+def _with_axes(x: Any, dims: int) -> Any:
+    missing = dims - x.ndim
+    if missing <= 0:
+        return x
+    # NumPy's order: (n,) becomes (1, n), and (1, n, 1) for three axes.
+    shape = (1,) * (missing - (dims == 3 and x.ndim > 0)) + x.shape
+    return tensors.reshape(x, shape + (1,) * (dims - len(shape)))
+
+
+def _stacked(dims: int, axis: int) -> Callable[..., Any]:
+    def join(tup: Any) -> Any:
+        arrays = [_with_axes(_array(x), dims) for x in tup]
+        return tensors.concat(arrays, axis=0 if arrays[0].ndim <= axis else axis)
+
+    return join
+
+
+def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
+    return tensors.concat(arrays, axis=axis)
+
+
+def _column_stack(tup: Any) -> Any:
+    arrays = [_array(x) for x in tup]
+    arrays = [tensors.reshape(x, (-1, 1)) if x.ndim < 2 else x for x in arrays]
+    return tensors.concat(arrays, axis=1)
+
+
+def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:  # noqa: ARG001
+    return tensors.copy(_array(a))
+
+
+_ADAPTED: dict[str, Callable[..., Any]] = {
+    "around": _round,
+    "atleast_1d": _at_least(1),
+    "atleast_2d": _at_least(2),
+    "atleast_3d": _at_least(3),
+    "column_stack": _column_stack,
+    "concatenate": _concatenate,
+    "copy": _copy,
+    "cumprod": _scan("cumulative_prod"),
+    "cumsum": _scan("cumulative_sum"),
+    "dot": _dot,
+    "dstack": _stacked(3, 2),
+    "hstack": _stacked(1, 1),
+    "inner": _inner,
+    "outer": _outer,
+    "ravel": _ravel,
+    "reshape": _reshape,
+    "round": _round,
+    "squeeze": _squeeze,
+    "swapaxes": _swapaxes,
+    "transpose": _transpose,
+    "vdot": _vdot,
+    "vstack": _stacked(2, 0),
+    "where": _where,
+}
