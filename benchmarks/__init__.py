@@ -1,0 +1,1 @@
+"""Speed and memory beside the peers that are installed: ``python -m benchmarks``."""

@@ -1,0 +1,43 @@
+"""Interleaved timing: what is compared runs in turn, in one process, so that drift hits all.
+
+Absolute times depend on the machine and on the moment; ratios within one run are what counts.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Time each callable once per round, in turn; return the median seconds of each."""
+    times: dict[str, list[float]] = {name: [] for name in systems}
+    for function in systems.values():
+        function()  # warm up: imports, caches, allocators
+    for _ in range(rounds):
+        for name, function in systems.items():
+            gc.collect()
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def table(title: str, rows: Mapping[str, Mapping[str, float]], unit: str, base: str) -> None:
+    """Print one row a system: each column's figure, and its ratio to the base system's."""
+    columns = list(next(iter(rows.values())))
+    print(f"\n{title}  [{unit}; in brackets the ratio to {base}]")
+    print("  " + " " * 22 + "".join(f"{column:>20}" for column in columns))
+    for name, figures in rows.items():
+        cells = []
+        for column in columns:
+            value, reference = figures.get(column), rows.get(base, {}).get(column)
+            if value is None:
+                cells.append(f"{'':>20}")
+            elif reference:
+                cells.append(f"{value:>11.2f} ({value / reference:5.2f})".rjust(20))
+            else:
+                cells.append(f"{value:>20.2f}")
+        print(f"  {name:<22}" + "".join(cells))
