@@ -104,7 +104,12 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
         node.number = clock()
         node.plan = plan = primitive.plan(mask)
         node.inputs = tuple(parents)
-        node.saved = () if plan.keep is None else plan.keep(values, out, options)
+        if plan.keep is None:
+            node.saved = ()
+        elif primitive.variadic:
+            node.saved = plan.keep(tuple(values), out, options)
+        else:
+            node.saved = plan.keep(*values, out, options)
         node.mode = mode
         node.notes = None
         if mode.observers:
@@ -153,7 +158,7 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         node.number = clock()
         node.plan = plan
         node.inputs = (parent,)
-        node.saved = () if plan.keep is None else plan.keep((value,), out, None)
+        node.saved = () if plan.keep is None else plan.keep(value, out, None)
         node.shape = out.shape
         node.dtype = out.dtype
         node.mode = mode
@@ -219,7 +224,7 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
         node.number = clock()
         node.plan = plan
         node.inputs = (parent1, parent2)
-        node.saved = () if plan.keep is None else plan.keep((value1, value2), out, None)
+        node.saved = () if plan.keep is None else plan.keep(value1, value2, out, None)
         node.shape = out.shape
         node.dtype = out.dtype
         node.mode = mode

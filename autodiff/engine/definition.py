@@ -59,7 +59,7 @@ class Primitive:
         self.options = {p.name: p.default for p in options}
         self._positional = [p.name for p in options if p.kind is not kinds.KEYWORD_ONLY]
         self._complete = not any(default is kinds.empty for default in self.options.values())
-        reserved = {"xp", "g", "out"} | ({"position"} if self.variadic else set())
+        reserved = {"xp", "g", "out", "options"} | ({"position"} if self.variadic else set())
         reserved &= {*self.arrays, *self.options}
         if reserved:
             message = f"primitive {name}: the parameter names {sorted(reserved)} are reserved"

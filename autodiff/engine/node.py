@@ -76,7 +76,7 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "dtype", "inputs", "mode", "notes", "number", "plan", "saved", "shape",
+        "dtype", "inputs", "mode", "notes", "number", "plan", "saved", "shape",
     )  # fmt: skip
 
     number: int

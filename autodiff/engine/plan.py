@@ -35,7 +35,8 @@ class Plan:
     reads : tuple of str
         The names of what ``keep`` returns, in order.
     keep : callable or None
-        ``keep(values, out, options)`` is the tuple that a node saves; None for nothing.
+        ``keep(*operands, out, options)`` is the tuple that a node saves; None for nothing.
+        (Variadic operands are given as one sequence.)
     steps : tuple of (int, callable)
         For each operand that needs a gradient: its position, and its rule as
         ``call(xp, g, saved)``.
@@ -55,22 +56,21 @@ class Plan:
         self.steps = tuple((i, _compile_call(rule, reads, i)) for i, rule in rules)
 
 
-# Both functions below write the tuple of arguments out as source, as dataclasses and named
-# tuples do for their methods: a compiled ``(values[0], out)`` runs several times faster than
-# a loop that looks each name up, and it runs for every operation.
+# Both functions below write a lambda out as source, as dataclasses and named tuples do for
+# their methods: ``lambda x1, x2, out, options: (x2, )``. Compiled, it runs several times
+# faster than a loop that looks each name up, and it runs for every operation.
 
 
 def _compile_keep(primitive: Primitive, reads: list[str]) -> Callable[..., tuple[Any, ...]]:
+    arrays = primitive.arrays
     sources = {"out": "out"}
     sources |= {name: f"options[{name!r}]" for name in primitive.options}
-    if primitive.variadic:
-        (name,) = primitive.arrays
-        sources |= {name: "values", f"{name}_shape": "tuple(shape(value) for value in values)"}
-    else:
-        for i, name in enumerate(primitive.arrays):
-            sources |= {name: f"values[{i}]", f"{name}_shape": f"shape(values[{i}])"}
-    text = "".join(f"{sources[name]}, " for name in reads)
-    return eval(f"lambda values, out, options: ({text})", {"shape": np.shape})  # type: ignore[no-any-return] # noqa: S307
+    sources |= {name: name for name in arrays}
+    each = "tuple(_shape(x) for x in {})" if primitive.variadic else "_shape({})"
+    sources |= {f"{name}_shape": each.format(name) for name in arrays}
+    kept = "".join(f"{sources[name]}, " for name in reads)
+    text = f"lambda {', '.join(arrays)}, out, options: ({kept})"
+    return eval(text, {"_shape": np.shape})  # type: ignore[no-any-return] # noqa: S307
 
 
 def _compile_call(rule: Rule, reads: list[str], position: int) -> Callable[..., Any]:
