@@ -14,7 +14,9 @@ from autodiff.primitives import (
     reductions,
     scans,
     shapes,
+    softmax,
     sorting,
+    statistics,
     transcendental,
 )
 
@@ -29,6 +31,8 @@ __all__ = [
     "reductions",
     "scans",
     "shapes",
+    "softmax",
     "sorting",
+    "statistics",
     "transcendental",
 ]

@@ -1,0 +1,129 @@
+"""Exponentials that share a sum: ``logsumexp``, ``softmax``, ``log_softmax``.
+
+All three subtract the largest element first, so that no ``exp`` overflows.
+"""
+
+from __future__ import annotations
+
+import math
+
+from autodiff.engine.primitive import Array, primitive
+from autodiff.namespace import Namespace
+from autodiff.primitives.reductions import Axis, reduced_axes, restored
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+def _shifted(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, Array]:
+    """Return ``x - peak`` and the peak, with its axes kept: the largest element, or 0.
+
+    0 where the largest is infinite (``inf - inf`` is undefined) or there is none.
+    """
+    peak = (xp.max if x.size else xp.sum)(x, axis=axis, keepdims=True)
+    peak = xp.where(xp.isinf(peak), 0, peak)
+    return x - peak, peak
+
+
+@primitive
+def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
+    """Logarithm of the sum of exponentials, without overflow.
+
+    ``log(sum(exp(x))) = c + log(sum(exp(x - c)))`` with ``c = max(x)``.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int or tuple of int, optional
+        Sum over these axes; over all of them where None.
+    keepdims : bool
+        Leave the reduced axes in the result with size 1.
+
+    Notes
+    -----
+    The gradient is ``g * softmax(x)``. Entries of -inf weigh nothing and get the
+    gradient 0; where there is nothing else (or nothing at all) the result is -inf.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.logsumexp([1e4, 1e4])
+    tensor(10000.693, dtype=float32)
+    """
+    shifted, peak = _shifted(xp, x, axis)
+    total = xp.exp(shifted).sum(axis=axis, keepdims=True)
+    nothing = total == 0
+    out = xp.where(nothing, -math.inf, xp.log(total + nothing) + peak)
+    return out if keepdims else xp.squeeze(out, axis=reduced_axes(x.ndim, axis))
+
+
+@logsumexp.vjp
+def _(xp: Namespace, g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
+    finite = xp.where(out == -math.inf, 0, out)
+    weights = xp.exp(x - restored(xp, finite, x.shape, axis, keepdims))
+    return restored(xp, g, x.shape, axis, keepdims) * weights
+
+
+@primitive
+def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
+    """Exponentials scaled to sum to 1, ``exp(x) / sum(exp(x))``, without overflow.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, tuple of int or None
+        The axis along which they sum to 1; all axes where None.
+
+    Notes
+    -----
+    With ``y = softmax(x)`` the gradient is ``y * (g - sum(g * y))``. Entries of -inf get
+    weight 0 and gradient 0: so positions are masked out. Where all entries are -inf there
+    is no distribution: the result and its gradient are NaN, as PyTorch's.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.softmax([0.0, 0.0, -ad.inf])
+    tensor([0.5, 0.5, 0. ], dtype=float32)
+    """
+    shifted, _ = _shifted(xp, x, axis)
+    exps = xp.exp(shifted)
+    total = exps.sum(axis=axis, keepdims=True)
+    return exps / xp.where(total == 0, math.nan, total)
+
+
+@softmax.vjp
+def _(xp: Namespace, g: Array, out: Array, axis: Axis) -> Array:
+    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+
+@primitive
+def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
+    """Logarithm of the softmax, ``x - logsumexp(x)``.
+
+    More exact than ``log(softmax(x))``, which is -inf where a softmax rounds to 0.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, tuple of int or None
+        The axis along which the softmax sums to 1; all axes where None.
+
+    Notes
+    -----
+    With ``y = log_softmax(x)`` the gradient is ``g - exp(y) * sum(g)``. Where all entries
+    are -inf the result and its gradient are NaN.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.log_softmax([0.0, 1e4])
+    tensor([-10000.,      0.], dtype=float32)
+    """
+    shifted, _ = _shifted(xp, x, axis)
+    total = xp.exp(shifted).sum(axis=axis, keepdims=True)
+    return shifted - xp.log(xp.where(total == 0, math.nan, total))
+
+
+@log_softmax.vjp
+def _(xp: Namespace, g: Array, out: Array, axis: Axis) -> Array:
+    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
