@@ -6,8 +6,10 @@ Importing this package declares all of them.
 from autodiff.primitives import (
     activations,
     arithmetic,
+    diagonals,
     fft,
     indexing,
+    joining,
     linalg,
     logic,
     products,
@@ -17,14 +19,17 @@ from autodiff.primitives import (
     softmax,
     sorting,
     statistics,
+    taking,
     transcendental,
 )
 
 __all__ = [
     "activations",
     "arithmetic",
+    "diagonals",
     "fft",
     "indexing",
+    "joining",
     "linalg",
     "logic",
     "products",
@@ -34,5 +39,6 @@ __all__ = [
     "softmax",
     "sorting",
     "statistics",
+    "taking",
     "transcendental",
 ]

@@ -1,42 +1,234 @@
-"""Elements by index."""
+"""Elements by index: reading them, adding up at them, writing them.
+
+``getitem`` and ``scatter`` are each other's transposes: the gradient of ``x[index]`` is the
+upstream gradient, added up at ``index`` into zeros, whose gradient is ``g[index]`` again.
+"""
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Any
 
-from autodiff.engine.primitive import Array, composite, primitive, standard
-from autodiff.namespace import Namespace
+import numpy as np
+
+from autodiff.engine.node import Handle
+from autodiff.engine.primitive import Array, primitive
+from autodiff.errors import DTypeError, describe
+from autodiff.namespace import Namespace, namespace_of
+
+__all__ = ["getitem", "scatter", "setitem"]
+
+Shape = tuple[int, ...]
+
+
+def plain_index(index: Any) -> Any:
+    """Turn the tensors in an index into arrays, and 0-d integer ones into ints.
+
+    What is left of the graph would otherwise be kept alive by the nodes that save the index.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> plain_index((ad.tensor(1), slice(ad.tensor(2), None), None, [ad.tensor(0), 3]))
+    (1, slice(2, None, None), None, [0, 3])
+    """
+    kind = type(index)
+    if kind is int or index is None or index is Ellipsis:
+        return index
+    if kind is tuple:
+        return tuple([plain_index(item) for item in index])
+    if kind is slice:
+        bounds = index.start, index.stop, index.step
+        return slice(*[plain_index(bound) for bound in bounds])
+    if isinstance(index, Handle):
+        index = index.array
+    if isinstance(index, np.ndarray | np.generic):
+        # A 0-d integer array indexes as an int does, and an int needs no accumulating write.
+        return int(index) if index.ndim == 0 and index.dtype.kind in "iu" else index
+    if isinstance(index, list):
+        return [plain_index(item) for item in index]
+    return index
 
 
 @primitive
 def getitem(xp: Namespace, x: Array, /, index: Any) -> Array:
-    """x."""
-    return x[index]
+    """Elements of ``x`` at an index: the function behind ``x[index]``.
+
+    Parameters
+    ----------
+    x : (any shape)
+    index : int, slice, ``...``, None, boolean mask, integer array, or a tuple that mixes them
+        Read as NumPy reads it. The result shares memory with ``x`` where NumPy's does.
+
+    Raises
+    ------
+    IndexingError
+        If an index is out of range, of a kind that can't index, or there are too many.
+
+    Notes
+    -----
+    The gradient is added up at ``index``: an element that was read twice gets both.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> x = ad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> x[[0, 2, 2]].sum().backward()
+    >>> x.grad
+    tensor([1., 0., 2.], dtype=float32)
+    """
+    try:
+        return x[index]
+    except (TypeError, ValueError) as error:  # a slice of floats, a step of 0
+        raise IndexError(str(error)) from error
 
 
 @getitem.vjp
-def _(xp: Namespace, g: Array, x_shape: tuple[int, ...], index: Any) -> Array:
+def _(xp: Namespace, g: Array, x_shape: Shape, index: Any) -> Array:
     return xp.scatter(g, index, x_shape)
 
 
 @primitive
-def scatter(xp: Namespace, x: Array, /, index: Any, shape: tuple[int, ...]) -> Array:
-    """Add elements up at an index of zeros."""
+def scatter(
+    xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: bool = False
+) -> Array:
+    """Add elements up at an index of an array of zeros: the transpose of ``x[index]``.
+
+    Parameters
+    ----------
+    x : array of (or broadcast to) the shape of ``zeros(shape)[index]``
+    index
+        As for :func:`getitem`.
+    shape : tuple of int
+        The result's.
+    unique : bool
+        A promise that no element is indexed twice, under which plain writes do.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.scatter([1.0, 2.0, 3.0], [0, 2, 2], (4,))
+    tensor([1., 0., 5., 0.], dtype=float32)
+    """
+    index = plain_index(index)
     out = xp.zeros(shape, dtype=x.dtype)
-    xp.add.at(out, index, x)
+    if unique or not may_repeat(index):
+        out[index] = x
+    else:
+        places = _places(xp, index, tuple(out.shape))
+        x = xp.broadcast_to(x, places.shape)
+        # On one axis `add.at` is several times as fast as on more.
+        xp.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1))
     return out
 
 
 @scatter.vjp
 def _(xp: Namespace, g: Array, index: Any) -> Array:
-    return g[index]
+    return g[plain_index(index)]
+
+
+def _items(index: Any) -> list[Any]:
+    """Return an index's members, lists as arrays."""
+    items = index if isinstance(index, tuple) else (index,)
+    return [
+        np.asarray(item, None if item else np.intp) if isinstance(item, list) else item
+        for item in items
+    ]
+
+
+def _is_basic(item: Any) -> bool:
+    """Tell whether a member of an index only ever selects a view."""
+    if item is None or item is Ellipsis or isinstance(item, slice):
+        return True
+    return hasattr(item, "__index__") and not isinstance(item, bool) and not hasattr(item, "shape")
+
+
+def may_repeat(index: Any) -> bool:
+    """Tell whether an index may name an element twice: only integer arrays can."""
+    if _is_basic(index):
+        return False
+    return any(
+        not _is_basic(item) and getattr(item, "dtype", bool) != bool and item.size > 1
+        for item in _items(index)
+    )
+
+
+def _places(xp: Namespace, index: Any, shape: Shape) -> Any:
+    """Return the place in memory order of each element that an index of a shape names.
+
+    The axes after the last one that is indexed are counted up, not indexed.
+    """
+    items = _items(index)
+    rest = 0
+    while items and (items[-1] is Ellipsis or _is_full(items[-1])):
+        rest += items.pop() is not Ellipsis
+    if any(item is Ellipsis for item in items):
+        indexed = len(shape) - rest
+    else:
+        indexed = sum(map(_axes_read, items))
+    rows, row = shape[:indexed], shape[indexed:]
+    size = math.prod(row)
+    places = xp.arange(math.prod(rows)).reshape(rows)[tuple(items)]
+    if row:
+        places = (places * size)[..., None] + xp.arange(size)
+    return places.reshape((*places.shape[: places.ndim - bool(row)], *row))
+
+
+def _is_full(item: Any) -> bool:
+    return isinstance(item, slice) and (item.start, item.stop, item.step) == (None, None, None)
+
+
+def _axes_read(item: Any) -> int:
+    if item is None:
+        return 0
+    if isinstance(item, bool) or getattr(item, "dtype", None) == bool:
+        return int(np.ndim(item))
+    return 1
 
 
 @primitive
 def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
-    """x."""
-    out = xp.copy(x)
-    out[index] = value
+    """Copy ``x`` and write into the copy: the function behind ``x[index] = value``.
+
+    Parameters
+    ----------
+    x : (any shape)
+    value : number, or array that broadcasts to the shape of ``x[index]``
+        Cast to the dtype of ``x``. Where an element is written more than once, the last
+        write stays.
+    index
+        As for :func:`getitem`.
+
+    Raises
+    ------
+    IndexingError
+        As for :func:`getitem`.
+    ShapeError
+        If ``value`` does not broadcast to the shape of ``x[index]``.
+    DTypeError
+        If ``value`` is complex and ``x`` is not.
+
+    Notes
+    -----
+    The gradient of ``x`` is 0 where it was overwritten; that of ``value`` is the upstream
+    gradient at the elements where its write stayed.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.setitem([1.0, 2.0, 3.0], 0.0, slice(1, None))
+    tensor([1., 0., 0.], dtype=float32)
+    """
+    index = plain_index(index)
+    out = xp.array(x)
+    if np.iscomplexobj(value) and out.dtype.kind != "c":
+        message = f"setitem(x: {describe(x)}, value: {describe(value)})"
+        raise DTypeError(f"{message}: real elements can't hold complex values. Take its real part.")
+    try:
+        out[index] = value
+    except TypeError as error:  # a slice of floats
+        raise IndexError(str(error)) from error
     return out
 
 
@@ -46,12 +238,21 @@ def _(xp: Namespace, g: Array, index: Any) -> Array:
 
 
 @setitem.vjp("value")
-def _(xp: Namespace, g: Array, index: Any) -> Array:
-    return g[index]
+def _(xp: Namespace, g: Array, x_shape: Shape, value_shape: Shape, index: Any) -> Array:
+    index = plain_index(index)
+    part = g[index]
+    if may_repeat(index):
+        part = xp.where(_last_writes(index, x_shape), part, 0)
+    extra = len(value_shape) - len(part.shape)  # NumPy drops leading axes of size 1
+    return part.reshape((1,) * extra + tuple(part.shape)) if extra > 0 else part
 
 
-def plain_index(index: Any) -> Any:
-    """Tensors in an index become arrays."""
-    if isinstance(index, tuple):
-        return tuple(plain_index(i) for i in index)
-    return getattr(index, "array", index)
+def _last_writes(index: Any, shape: Shape) -> Any:
+    """Tell for each element that is written whether no later write goes to the same place."""
+    arrays = [item for item in _items(index) if not _is_basic(item)]
+    xp = namespace_of(arrays[0])
+    places = _places(xp, index, shape)
+    order = xp.arange(places.size).reshape(places.shape)
+    writer = xp.zeros(shape, dtype=order.dtype)
+    writer[index] = order
+    return writer[index] == order
