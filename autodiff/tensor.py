@@ -27,7 +27,7 @@ from autodiff.errors import (
     explain,
 )
 from autodiff.namespace import namespace_of, tensors
-from autodiff.primitives import arithmetic, indexing, logic, products, shapes
+from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
 
 __all__ = ["Tensor", "asarray", "tensor"]
 
@@ -379,7 +379,7 @@ class Tensor(Handle):
         if self.ndim == 0:
             message = "iteration over a 0-d tensor"
             raise DTypeError(f"{message}. Use .item() for its value.")
-        return iter(shapes.unstack(self))
+        return iter(joining.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == constant(value)).any())

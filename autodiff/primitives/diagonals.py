@@ -16,10 +16,8 @@ Shape = tuple[int, ...]
 
 
 @standard
-def diagonal(
-    xp: Namespace, x: Array, /, offset: int = 0, axis1: int = 0, axis2: int = 1
-) -> Array:
-    """A diagonal of the matrices that two axes make; it becomes the last axis.
+def diagonal(xp: Namespace, x: Array, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """Take a diagonal of the matrices that two axes make; it becomes the last axis.
 
     Parameters
     ----------
@@ -59,7 +57,7 @@ def _places(length: int, offset: int) -> tuple[Any, Any]:
 
 @composite
 def diag(xp: Namespace, x: Array, /, k: int = 0) -> Any:
-    """The square matrix with a given diagonal, or the diagonal of a given matrix.
+    """Make the square matrix with a given diagonal, or take a matrix's diagonal.
 
     Parameters
     ----------

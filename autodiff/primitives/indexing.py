@@ -7,7 +7,6 @@ upstream gradient, added up at ``index`` into zeros, whose gradient is ``g[index
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -90,9 +89,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, index: Any) -> Array:
 
 
 @primitive
-def scatter(
-    xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: bool = False
-) -> Array:
+def scatter(xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: bool = False) -> Array:
     """Add elements up at an index of an array of zeros: the transpose of ``x[index]``.
 
     Parameters
@@ -144,13 +141,16 @@ def _is_basic(item: Any) -> bool:
     return hasattr(item, "__index__") and not isinstance(item, bool) and not hasattr(item, "shape")
 
 
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, bool) or getattr(item, "dtype", np.dtype(int)).kind == "b"
+
+
 def may_repeat(index: Any) -> bool:
     """Tell whether an index may name an element twice: only integer arrays can."""
     if _is_basic(index):
         return False
     return any(
-        not _is_basic(item) and getattr(item, "dtype", bool) != bool and item.size > 1
-        for item in _items(index)
+        not _is_basic(item) and not _is_mask(item) and item.size > 1 for item in _items(index)
     )
 
 
@@ -182,9 +182,7 @@ def _is_full(item: Any) -> bool:
 def _axes_read(item: Any) -> int:
     if item is None:
         return 0
-    if isinstance(item, bool) or getattr(item, "dtype", None) == bool:
-        return int(np.ndim(item))
-    return 1
+    return int(np.ndim(item)) if _is_mask(item) else 1
 
 
 @primitive

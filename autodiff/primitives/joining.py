@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from autodiff.engine.primitive import Array, composite, primitive
@@ -146,13 +147,13 @@ def _(xp: Namespace, g: Any, axis: int) -> Array:
 
 
 @primitive
-def split(xp: Namespace, x: Array, /, sections: Any, axis: int = 0) -> Any:
+def split(xp: Namespace, x: Array, /, indices_or_sections: Any, axis: int = 0) -> Any:
     """Take an array apart along an axis, as ``numpy.split`` does.
 
     Parameters
     ----------
     x : (..., N, ...)
-    sections : int or sequence of int
+    indices_or_sections : int or sequence of int
         A number of equal pieces, which must divide N; or the indices at which to cut, in
         ascending order: ``[2, 3]`` gives ``x[:2], x[2:3], x[3:]``.
     axis : int
@@ -178,7 +179,7 @@ def split(xp: Namespace, x: Array, /, sections: Any, axis: int = 0) -> Any:
     """
     x = xp.asarray(x)
     size = xp.moveaxis(x, axis, 0).shape[0]  # raises where there is no such axis
-    cuts = plain_index(sections)
+    cuts = plain_index(indices_or_sections)
     if isinstance(cuts, int):
         if cuts < 1 or size % cuts:
             message = f"split(x: {describe(x)}): {cuts} equal pieces of an axis of size {size}"
@@ -189,9 +190,7 @@ def split(xp: Namespace, x: Array, /, sections: Any, axis: int = 0) -> Any:
         message = f"split(x: {describe(x)}): the indices {list(cuts)} don't ascend"
         raise OptionError(f"{message} along an axis of size {size}. Sort them.")
     before = (slice(None),) * (axis % x.ndim)
-    return tuple(
-        [x[(*before, slice(a, b))] for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    )
+    return tuple([x[(*before, slice(a, b))] for a, b in pairwise(edges)])
 
 
 @split.vjp

@@ -33,7 +33,7 @@ def axis_of(operation: str, x: Array, axis: int, *, extra: int = 0) -> int:
 
 @primitive
 def reshape(xp: Namespace, x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
-    """Same elements, in row-major order, in another shape.
+    """Give the elements, in row-major order, another shape.
 
     Parameters
     ----------
@@ -86,7 +86,9 @@ def flatten(xp: Namespace, x: Array, /, start_axis: int = 0, end_axis: int = -1)
         return xp.reshape(x, (1,))
     start, end = axis_of("flatten", x, start_axis), axis_of("flatten", x, end_axis)
     if start > end:
-        message = f"flatten(x: {describe(x)}): start_axis {start_axis} comes after end_axis {end_axis}"
+        message = (
+            f"flatten(x: {describe(x)}): start_axis {start_axis} comes after end_axis {end_axis}"
+        )
         raise ShapeError(f"{message}. Exchange them.")
     return xp.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
@@ -316,7 +318,3 @@ def roll(xp: Namespace, x: Array, /, shift: Any, axis: Any = None) -> Array:
 def _(xp: Namespace, g: Array, shift: Any, axis: Any) -> Array:
     back = tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
     return xp.roll(g, back, axis=axis)
-
-
-# The package's `Tensor` looks for it here.
-from autodiff.primitives.joining import unstack  # noqa: E402, F401
