@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.engine.primitive import Array, composite, standard
 from autodiff.engine.operands import constant
+from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import IndexingError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
 from autodiff.primitives.indexing import plain_index
