@@ -457,6 +457,15 @@ class Tensor(Handle):
     def _in_place(self, operation: Callable[..., Any], other: Any) -> Tensor:
         """``x op= y``: a new node while recording; else a write into the array itself."""
         self._check_rebindable(f"an in-place {operation.__name__}")
+        if not local.mode.recording:
+            value = constant(other)
+            try:
+                kernel = getattr(namespace_of(self.array), operation.__name__)
+                kernel(self.array, value, out=self.array)
+            except Exception as error:
+                raise explain(f"in-place {operation.__name__}", [self, value], error) from error
+            mark_changed(self.array)
+            return self
         result = operation(self, other)
         if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
             message = f"in-place {operation.__name__}: {describe(self)} and {describe(other)}"
@@ -464,13 +473,7 @@ class Tensor(Handle):
                 f"{message} give {describe(result)}, which does not fit in place. "
                 f"Write x = {operation.__name__}(x, y)."
             )
-        if local.mode.recording:
-            self._rebind(
-                result if result.dtype == self.dtype else arithmetic.astype(result, self.dtype)
-            )
-        else:
-            self.array[...] = result.array
-            mark_changed(self.array)
+        self._rebind(arithmetic.astype(result, self.dtype, copy=False))
         return self
 
     def copy_(self, source: Any) -> Tensor:

@@ -302,4 +302,4 @@ def accumulate(
     for node in found:
         g = found[node]
         if isinstance(node, Leaf):
-            _add_grad(node, g if create_graph else _release(g))
+            _add_grad(node, tensors.copy(g) if create_graph else _release(g))
