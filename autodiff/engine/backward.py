@@ -143,7 +143,7 @@ def _validate(order: list[Node], needed: set[Node] | None) -> None:
         if needed is not None and node not in needed:
             continue
         if node.saved is None:
-            message = f"backward reached {node.operation}, whose saved arrays were already freed"
+            message = f"backward reached {node.describe()}, whose saved arrays were freed"
             raise GraphError(
                 f"{message} by an earlier backward pass. "
                 "Pass retain_graph=True to every backward pass but the last."
@@ -159,7 +159,7 @@ def _check_unchanged(node: Node) -> None:
         for array in value if isinstance(value, tuple) else (value,):
             if isinstance(array, np.ndarray) and changed_since(array, node.number):
                 what = "its result" if name == "out" else f"its operand {name!r}"
-                message = f"{node.operation} needs {what} ({describe(array)}) for backward"
+                message = f"{node.describe()} needs {what} ({describe(array)}) for backward"
                 raise MutationError(
                     f"{message}, but that array was overwritten after the operation had read it. "
                     "Change it after backward(), or use x = x + y in place of writing into x."
@@ -195,7 +195,7 @@ def _fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
             part = xp.sum(part, axis=tuple(stretched), keepdims=True)
         if part.shape != shape:
             if part.shape[:extra] + shape != part.shape:
-                message = f"a rule of {node.operation} gave a gradient of shape {part.shape}"
+                message = f"a rule of {node.describe()} gave a gradient of shape {part.shape}"
                 raise RuleError(f"{message} for an operand of shape {shape}")
             part = xp.reshape(part, shape)
     if part.dtype != parent.dtype:
@@ -244,7 +244,7 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
             if replaced is None:
                 continue
             if replaced.shape != node.shape:
-                message = f"a hook on {node.operation} gave a gradient of shape {replaced.shape}"
+                message = f"a hook on {node.describe()} gave a gradient of shape {replaced.shape}"
                 raise GraphError(f"{message} for a tensor of shape {node.shape}. Keep its shape.")
             g = replaced if create_graph else replaced.array.astype(node.dtype, copy=False)
     if notes.retains_grad:
@@ -261,7 +261,7 @@ def _check_finite(part: Any, node: Node, position: int) -> None:
         where = (
             node.origin or "a line that was not noted (build the graph inside detect_anomaly too)"
         )
-        message = f"the backward of {node.operation} made {kind} in the gradient of {name!r}"
+        message = f"the backward of {node.describe()} made {kind} in the gradient of {name!r}"
         raise AnomalyError(f"{message} ({describe(array)}). It was called at {where}")
 
 

@@ -108,6 +108,21 @@ class Node:
         """``file:line: source`` of the user's code that made it, where it was noted."""
         return self.notes.origin if self.notes is not None else None
 
+    def describe(self) -> str:
+        """Name the operation, every operand's shape and dtype, and the result's.
+
+        What was no part of the graph has left no trace but its absence: it is called constant.
+        """
+        if not self.inputs:
+            return f"{self.operation} {self.shape} {self.dtype}"
+        primitive = self.plan.primitive
+        names = primitive.arrays * len(self.inputs) if primitive.variadic else primitive.arrays
+        operands = [
+            f"{name}: constant" if node is None else f"{name}: {node.shape} {node.dtype}"
+            for name, node in zip(names, self.inputs, strict=False)
+        ]
+        return f"{self.operation}({', '.join(operands)}) -> {self.shape} {self.dtype}"
+
     def annotated(self) -> Notes:
         """Return the node's notes, made when first asked for."""
         if self.notes is None:
