@@ -22,7 +22,9 @@ from numpy import (  # noqa: F401
     uint64,
 )
 
+from autodiff import random
 from autodiff.creation import *  # noqa: F403
+from autodiff.inspection import *  # noqa: F403
 from autodiff.creation import ones, zeros
 from autodiff.engine.modes import (
     default_dtype,

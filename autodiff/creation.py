@@ -8,36 +8,23 @@ or device :class:`~autodiff.errors.DTypeError`.
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any, Literal
 
 import numpy as np
 
+from autodiff.arguments import check_device, to_dtype, to_shape
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.operands import constant, strong
 from autodiff.errors import DTypeError, NoGradientError, OptionError, ShapeError, describe, explain
 from autodiff.namespace import tensors
 from autodiff.primitives import arithmetic, shapes
-from autodiff.tensor import Tensor, asarray, check_device, to_dtype
+from autodiff.tensor import Tensor, asarray
 
 __all__ = [
     "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace",
     "logspace", "meshgrid", "ones", "ones_like", "zeros", "zeros_like",
 ]  # fmt: skip
-
-
-def to_shape(operation: str, shape: Any) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints, or say what is wrong with it."""
-    try:
-        sizes = tuple(map(index, shape)) if isinstance(shape, tuple | list) else (index(shape),)
-    except TypeError as error:
-        message = f"{operation}: {shape!r} is not a shape"
-        raise ShapeError(f"{message}. Give an int, or a tuple of ints.") from error
-    if any(size < 0 for size in sizes):
-        message = f"{operation}: the shape {sizes} has a negative size"
-        raise ShapeError(f"{message}. Give sizes of at least 0.")
-    return sizes
 
 
 def _made(array: Any, requires_grad: bool = False) -> Tensor:

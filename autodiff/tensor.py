@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import numpy_protocol
+from autodiff.arguments import check_device, to_dtype
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, mark_changed
@@ -669,26 +670,6 @@ def _to_array(data: Any, dtype: Any) -> Any:
     if type(array) is not np.ndarray and isinstance(array, np.ndarray):
         array = np.asarray(array)  # a subclass: matrix, masked array
     return array if dtype is None else array.astype(to_dtype("tensor", dtype), copy=False)
-
-
-def to_dtype(operation: str, dtype: Any) -> np.dtype[Any]:
-    """Return a dtype of numbers, or say why there is none."""
-    try:
-        found: np.dtype[Any] = np.dtype(dtype)
-    except TypeError as error:
-        message = f"{operation}: {dtype!r} is not a dtype"
-        raise DTypeError(f"{message}. Use autodiff.float32, for instance.") from error
-    if found.kind not in "biufc":
-        message = f"{operation}: the dtype {found} holds no numbers"
-        raise DTypeError(f"{message}. Use a boolean, integer, floating or complex dtype.")
-    return found
-
-
-def check_device(operation: str, device: Any) -> None:
-    """Refuse every device but the CPU."""
-    if device not in (None, "cpu"):
-        message = f"{operation}: the device {device!r} is not available"
-        raise DTypeError(f"{message}. Use 'cpu'.")
 
 
 def _leaf(array: Any) -> Leaf:

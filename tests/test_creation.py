@@ -1,4 +1,5 @@
 """Tensors made from nothing."""
+# ruff: noqa: ARG005 - functions that ignore the shape they are given
 
 from __future__ import annotations
 
@@ -93,7 +94,7 @@ def test_like_does_not_record():
 def test_full():
     assert creation.full(2, 7).dtype == np.int64
     assert creation.full(2, 7.0).dtype == np.float32
-    assert creation.full(2, True).dtype == np.bool_  # noqa: FBT003
+    assert creation.full(2, True).dtype == np.bool_
     assert creation.full(2, 1j).dtype == np.complex64
     assert creation.full((2, 2), np.float64(3)).tolist() == [[3, 3], [3, 3]]
     assert creation.full((2, 2), ad.tensor([1.0, 2.0])).tolist() == [[1, 2], [1, 2]]
