@@ -8,6 +8,7 @@ contribution that the parent's rule computes. Contributions that meet are added.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Collection, Mapping
 from operator import attrgetter
 from typing import Any
@@ -15,19 +16,23 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.modes import local
-from autodiff.engine.node import Leaf, Node, changed_since, last_change
-from autodiff.engine.outputs import pick_outputs
+from autodiff.engine.modes import enable_grad, local
+from autodiff.engine.node import Handle, Leaf, Node, Notes, changed_since, last_change
+from autodiff.engine.operands import constant
+from autodiff.engine.outputs import Cotangents, pick_outputs
 from autodiff.errors import AnomalyError, GraphError, MutationError, RuleError, describe
 from autodiff.namespace import Namespace, namespace_of, tensors
 
-__all__ = ["accumulate", "collect", "propagate"]
+__all__ = ["accumulate", "collect", "propagate", "release"]
 
 _number = attrgetter("number")
 
 
-def collect(roots: Collection[Node]) -> list[Node]:
-    """Return every node that the roots depend on, themselves included, newest first."""
+def collect(roots: Collection[Node], since: int = 0) -> list[Node]:
+    """Return every node that the roots depend on, themselves included, newest first.
+
+    Of nodes with numbers below ``since`` only the roots are among them.
+    """
     seen = set(roots)
     pending = list(seen)
     order = []
@@ -35,7 +40,7 @@ def collect(roots: Collection[Node]) -> list[Node]:
         node = pending.pop()
         order.append(node)
         for parent in node.inputs:
-            if parent is not None and parent not in seen:
+            if parent is not None and parent not in seen and parent.number >= since:
                 seen.add(parent)
                 pending.append(parent)
     order.sort(key=_number, reverse=True)
@@ -46,6 +51,7 @@ def propagate(
     upstream: Mapping[Node, Any],
     wanted: Collection[Node] | None = None,
     *,
+    since: int = 0,
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Node, Any]:
@@ -57,26 +63,41 @@ def propagate(
         The gradient of the final result with respect to each output node: arrays, or
         tensors where ``create_graph``.
     wanted : collection of Node, optional
-        The nodes whose gradients to return; all leaves where None. With ``wanted``, only
-        paths that lead to one of them are computed.
+        The nodes whose gradients to return; where None, all at which the graph ends. With
+        ``wanted``, only paths that lead to one of them are computed.
+    since : int
+        Nodes with smaller numbers are where the graph ends: nothing is handed through them.
     retain_graph : bool
         Keep what nodes saved, so that they can be passed through again.
     create_graph : bool
-        Run the rules on tensors, so that the gradients are recorded themselves.
+        Run the rules on tensors and record them, also inside ``no_grad``, so that the
+        gradients can be differentiated themselves.
 
     Returns
     -------
     dict of Node to array or Tensor
-        Without an entry for a node that no gradient reached.
+        Without an entry for a node that no gradient reached. The arrays may be shared with
+        others: see :func:`release`.
     """
-    order = collect(upstream.keys())
-    needed = None if wanted is None else _leading_to(wanted, order)
-    _validate(order, needed)
+    if create_graph and not local.mode.recording:
+        with enable_grad():
+            return propagate(
+                upstream, wanted, since=since, retain_graph=retain_graph, create_graph=True
+            )
+    order = collect(upstream.keys(), since)
+    wanted = None if wanted is None else frozenset(wanted)
+    running = None if wanted is None else _leading_to(wanted, order)
+    _validate(order, running)
     grads: dict[Node, Any] = dict(upstream)
     xp = tensors if create_graph else namespace_of(next(iter(grads.values())))
     owned: set[Node] = set()  # whose gradient is a sum that only this function holds
     found: dict[Node, Any] = {}
+    retained: list[tuple[Notes, Any]] = []
+    passed: list[Node] = []
     anomaly = local.mode.anomaly
+    if anomaly:
+        for node, g in upstream.items():
+            _check_finite(g, f"the gradient given for the result of {node.describe()} holds", node)
     # An infinite derivative (of sqrt at 0, say) is a value, not an accident: no warnings.
     with np.errstate(all="ignore"):
         for node in order:
@@ -84,22 +105,24 @@ def propagate(
             if g is None:
                 continue
             if node.notes is not None:
-                g = _run_hooks(node, g, create_graph)
+                g = _run_hooks(node, g, create_graph=create_graph, retained=retained)
             inputs: Any = node.inputs  # those of the plan's steps are not None
-            if wanted is not None:
+            if wanted is None:
+                if not inputs:
+                    found[node] = g
+                    continue
+            else:
                 if node in wanted:
                     found[node] = g
-            elif not inputs:
-                found[node] = g
-            if not inputs:
-                continue
+                if node not in running:  # type: ignore[operator]
+                    continue
             saved: Any = node.saved
             if create_graph:
                 saved = _as_tensors(node)
             conjugate = node.dtype.kind == "c"
             for position, call in node.plan.steps:
                 parent = inputs[position]
-                if needed is not None and parent not in needed:
+                if wanted is not None and parent not in running and parent not in wanted:  # type: ignore[operator]
                     continue
                 if conjugate:  # rules are written for analytic functions; see _conjugated
                     part = _conjugated(xp, call, g, saved)
@@ -108,7 +131,7 @@ def propagate(
                 if part.shape != parent.shape or part.dtype is not parent.dtype:
                     part = _fit(xp, part, node, parent)
                 if anomaly:
-                    _check_finite(part, node, position)
+                    _check_step(part, node, position)
                 if parent not in grads:
                     grads[parent] = part
                 elif parent in owned:
@@ -119,28 +142,38 @@ def propagate(
                     grads[parent] = grads[parent] + part
                     if not create_graph:
                         owned.add(parent)
-            if not retain_graph:
+            if anomaly:
+                passed.append(node)
+            elif not retain_graph and node.plan.saves_arrays:
                 node.saved = None
+    # What an error must not leave half done comes last.
+    if not retain_graph:
+        for node in passed:
+            if node.plan.saves_arrays:
+                node.saved = None
+    for notes, g in retained:
+        _add_grad(notes, g)
+    if wanted is None:
+        found.update(grads)  # what arrived at nodes older than `since`
     return found
 
 
 def _leading_to(wanted: Collection[Node], order: list[Node]) -> set[Node]:
-    """Return the nodes from which a wanted node can be reached, themselves included."""
-    needed = set(wanted)
+    """Return the nodes with a parent that is wanted or leads to a wanted node."""
+    running: set[Node] = set()
     for node in reversed(order):
-        if node not in needed:
-            for parent in node.inputs:
-                if parent in needed:
-                    needed.add(node)
-                    break
-    return needed
+        for parent in node.inputs:
+            if parent in wanted or parent in running:
+                running.add(node)
+                break
+    return running
 
 
-def _validate(order: list[Node], needed: set[Node] | None) -> None:
+def _validate(order: list[Node], running: set[Node] | None) -> None:
     """Refuse before anything is changed: freed nodes, arrays that were overwritten."""
     changed = last_change()
     for node in order:
-        if needed is not None and node not in needed:
+        if running is not None and node not in running:
             continue
         if node.saved is None:
             message = f"backward reached {node.describe()}, whose saved arrays were freed"
@@ -173,8 +206,13 @@ def _conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
     which an analytic ``y = f(z)`` gives ``g * conj(f'(z))``. The rules say ``g * f'(z)``:
     conjugated before and after, they give that.
     """
-    part = call(xp, xp.conj(g), saved)
-    return xp.conj(part) if part.dtype.kind == "c" else part
+    return _conjugate(xp, call(xp, _conjugate(xp, g), saved))
+
+
+def _conjugate(xp: Namespace, g: Any) -> Any:
+    if isinstance(g, Cotangents):
+        return Cotangents({i: _conjugate(xp, part) for i, part in g.parts.items()}, g.specs)
+    return xp.conj(g) if g.dtype.kind == "c" else g
 
 
 def _fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
@@ -234,61 +272,103 @@ def _linked(value: Any, node: Node | None) -> Any:
     return make_tensor(value, node) if hasattr(value, "dtype") else value
 
 
-def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+def _run_hooks(node: Node, g: Any, *, create_graph: bool, retained: list[tuple[Notes, Any]]) -> Any:
     notes = node.notes
     if notes is None:
         return g
-    if notes.hooks:
-        for hook in list(notes.hooks.values()):
-            replaced = hook(g if create_graph else make_tensor(g))
-            if replaced is None:
-                continue
-            if replaced.shape != node.shape:
-                message = f"a hook on {node.describe()} gave a gradient of shape {replaced.shape}"
-                raise GraphError(f"{message} for a tensor of shape {node.shape}. Keep its shape.")
-            g = replaced if create_graph else replaced.array.astype(node.dtype, copy=False)
+    for hook in list(notes.hooks.values()):
+        # A copy: a hook may keep it or write into it, and the engine's may be shared.
+        replaced = hook(_copy(g) if create_graph else make_tensor(_copy(g)))
+        if replaced is not None:
+            g = _from_hook(node, replaced, create_graph=create_graph)
     if notes.retains_grad:
-        _add_grad(notes, g if create_graph else np.array(g))
+        retained.append((notes, _copy(g)))
     return g
 
 
-def _check_finite(part: Any, node: Node, position: int) -> None:
-    array = getattr(part, "array", part)
+def _from_hook(node: Node, replaced: Any, *, create_graph: bool) -> Any:
+    """Check the gradient that a hook returned in place of the one it was given."""
+    result = replaced if isinstance(replaced, Handle) else make_tensor(constant(replaced))
+    array = result.array
+    if array.shape != node.shape:
+        message = f"a hook on the result of {node.describe()} returned {describe(replaced)}"
+        raise GraphError(f"{message} for a tensor of shape {node.shape}. Keep its shape.")
+    if array.dtype.kind == "c" and node.dtype.kind != "c":
+        message = f"a hook on the result of {node.describe()} returned {describe(replaced)}"
+        raise GraphError(f"{message} for a tensor of dtype {node.dtype}. Return a real gradient.")
+    if local.mode.anomaly:
+        _check_finite(array, f"a hook on the result of {node.describe()} returned", node)
+    if create_graph:
+        return result if array.dtype == node.dtype else tensors.astype(result, node.dtype)
+    return array.astype(node.dtype, copy=False)
+
+
+def _check_step(part: Any, node: Node, position: int) -> None:
+    primitive = node.plan.primitive
+    name = primitive.arrays[0 if primitive.variadic else position]
+    for each in part.parts.values() if isinstance(part, Cotangents) else [part]:
+        _check_finite(each, f"the backward of {node.describe()} made", node, f"of {name!r} ")
+
+
+def _check_finite(g: Any, what: str, node: Node, operand: str = "") -> None:
+    array = getattr(g, "array", g)
     if isinstance(array, np.ndarray | np.generic) and not np.isfinite(array).all():
-        kind = "NaN" if np.isnan(array).any() else "an infinity"
-        primitive = node.plan.primitive
-        name = primitive.arrays[0 if primitive.variadic else position]
+        kind = "a NaN" if np.isnan(array).any() else "an infinity"
         where = (
             node.origin or "a line that was not noted (build the graph inside detect_anomaly too)"
         )
-        message = f"the backward of {node.describe()} made {kind} in the gradient of {name!r}"
-        raise AnomalyError(f"{message} ({describe(array)}). It was called at {where}")
+        message = f"{what} {kind} in the gradient {operand}({describe(array)})"
+        raise AnomalyError(f"{message}. It was called at {where}")
 
 
-# Who holds a gradient that nobody else can reach when `_release` counts: the dictionary of
-# gradients, the caller's and the callee's variable, and the counting call's argument.
-_SOLE_HOLDERS = 4
+def _copy(g: Any) -> Any:
+    if isinstance(g, Handle):
+        return tensors.copy(g)
+    return np.array(g) if isinstance(g, np.ndarray | np.generic) else g.copy()
 
 
-def _release(g: Any) -> Any:
-    """Return an array that nothing else refers to: ``g`` itself if that is so, or a copy.
+def _holders(g: Any) -> int:
+    return sys.getrefcount(g)
+
+
+def _count_sole_holders() -> int:
+    """Count how many hold a gradient, while `release` counts, that nobody else can reach.
+
+    They are the dictionary of gradients, the variables of the two functions, and what the
+    interpreter adds, which differs between its versions.
+    """
+    found = {0: np.empty(0)}
+    g = found[0]
+    return _holders(g)
+
+
+_SOLE_HOLDERS = _count_sole_holders()
+
+
+def release(g: Any) -> Any:
+    """Return an array, or a tensor, that nothing else refers to.
 
     A rule may well return the upstream gradient itself, a view of it or a saved array;
-    none of them may become a ``.grad``.
+    none of them may become a ``.grad``. So a copy is returned, except of an array that
+    is held by the dictionary and the variable of the caller alone.
     """
     if type(g) is np.ndarray and g.base is None and sys.getrefcount(g) <= _SOLE_HOLDERS:
         return g
-    return np.array(g) if isinstance(g, np.ndarray | np.generic) else g.copy()
+    return _copy(g)
 
 
 def _add_grad(holder: Any, g: Any) -> None:
     """Add a gradient to ``holder.grad``, out of place: a former ``.grad`` stays as it was."""
-    part = g if hasattr(g, "node") else make_tensor(g)
+    part = g if isinstance(g, Handle) else make_tensor(g)
     if holder.grad is not None:
         part = holder.grad + part
-        if not hasattr(g, "node"):
+        if not isinstance(g, Handle):
             part = make_tensor(part.array)
     holder.grad = part
+
+
+_accumulating = threading.RLock()
+"""Held while leaves are added to, so that threads which share leaves lose nothing."""
 
 
 def accumulate(
@@ -298,8 +378,13 @@ def accumulate(
 
     Leaves are changed only after the whole pass succeeded.
     """
+    if create_graph and not local.mode.recording:
+        with enable_grad():
+            accumulate(upstream, retain_graph=retain_graph, create_graph=True)
+        return
     found = propagate(upstream, retain_graph=retain_graph, create_graph=create_graph)
-    for node in found:
-        g = found[node]
-        if isinstance(node, Leaf):
-            _add_grad(node, tensors.copy(g) if create_graph else _release(g))
+    with _accumulating:
+        for node in found:
+            g = found[node]
+            if isinstance(node, Leaf):
+                _add_grad(node, release(g))

@@ -6,7 +6,7 @@ gradient up into the tuple's.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from autodiff.engine.definition import Primitive
 from autodiff.engine.node import Node, clock
@@ -16,7 +16,7 @@ __all__ = ["Cotangents", "pick_outputs"]
 
 
 class Cotangents:
-    """The gradients of a tuple's members, None where none has arrived.
+    """The gradients of a tuple's members, by position, as far as they have arrived.
 
     It has the shape and dtype of the tuple's node, and adds, so that the backward loop
     treats it like any gradient.
@@ -24,22 +24,30 @@ class Cotangents:
 
     __slots__ = ("dtype", "parts", "shape", "specs")
 
-    def __init__(self, parts: list[Any], specs: tuple[Any, ...]) -> None:
+    def __init__(self, parts: dict[int, Any], specs: tuple[Any, ...]) -> None:
         self.parts = parts
         self.specs = specs
         self.shape = ()
         self.dtype = specs[0][1]
 
     def __add__(self, other: Cotangents) -> Cotangents:
-        both = zip(self.parts, other.parts, strict=True)
-        parts = [b if a is None else a if b is None else a + b for a, b in both]
-        return Cotangents(parts, self.specs)
+        total = Cotangents(self.parts.copy(), self.specs)
+        total += other
+        return total
+
+    def __iadd__(self, other: Cotangents) -> Self:
+        # Only the members that arrive are looked at: a thousand results, whose gradients
+        # come one by one, then take a thousand steps and not a million.
+        parts = self.parts
+        for position, part in other.parts.items():
+            parts[position] = parts[position] + part if position in parts else part
+        return self
 
     def filled(self, xp: Namespace) -> tuple[Any, ...]:
         """Return the gradients with zeros for what did not arrive."""
         return tuple(
-            xp.zeros(shape, dtype=dtype) if part is None else part
-            for part, (shape, dtype) in zip(self.parts, self.specs, strict=True)
+            self.parts[i] if i in self.parts else xp.zeros(shape, dtype=dtype)
+            for i, (shape, dtype) in enumerate(self.specs)
         )
 
 
@@ -48,9 +56,7 @@ def _pick(xp: Namespace, x: Any, /, position: int, specs: tuple[Any, ...]) -> An
 
 
 def _put(xp: Namespace, g: Any, position: int, specs: tuple[Any, ...]) -> Cotangents:
-    parts = [None] * len(specs)
-    parts[position] = g
-    return Cotangents(parts, specs)
+    return Cotangents({position: g}, specs)
 
 
 _output = Primitive("output", _pick, differentiable=True)

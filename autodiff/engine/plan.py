@@ -40,9 +40,12 @@ class Plan:
     steps : tuple of (int, callable)
         For each operand that needs a gradient: its position, and its rule as
         ``call(xp, g, saved)``.
+    saves_arrays : bool
+        Whether operands or the result are kept, beside shapes and options: only then is
+        there something to free after a backward pass.
     """
 
-    __slots__ = ("keep", "primitive", "reads", "steps")
+    __slots__ = ("keep", "primitive", "reads", "saves_arrays", "steps")
 
     def __init__(self, primitive: Primitive, mask: tuple[bool, ...]) -> None:
         self.primitive = primitive
@@ -53,6 +56,7 @@ class Plan:
             reads += [name for name in rule.reads if name not in reads and name not in own]
         self.reads = tuple(reads)
         self.keep = _compile_keep(primitive, reads) if reads else None
+        self.saves_arrays = any(name == "out" or name in primitive.arrays for name in reads)
         self.steps = tuple((i, _compile_call(rule, reads, i)) for i, rule in rules)
 
 
