@@ -39,7 +39,8 @@ from autodiff.engine.modes import (
 )
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import *  # noqa: F403
-from autodiff.func import gradients as grad
+from autodiff import func
+from autodiff.func.gradients import grad
 from autodiff.namespace import tensors as _tensors
 from autodiff.tensor import Tensor, asarray, tensor
 

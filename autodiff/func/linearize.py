@@ -1,0 +1,307 @@
+"""What all transforms of functions share: one run of the function on fresh variables.
+
+A transform runs the user's function on variables of its own: new nodes, linked to the node of
+the argument where that is a part of somebody else's graph. Gradients are asked for those nodes
+alone. So two transforms, however they are nested, can't mistake one's variable for the
+other's; and nothing is ever added to the ``.grad`` of a tensor of the user's.
+
+Who stands outside of a transform may want to differentiate its results further: an enclosing
+transform, or a user who calls ``backward()``. That is so exactly where the recorded graph
+reaches *outwards*, to a node that is not the transform's own. There the backward pass is
+recorded itself, and results stay linked; everything else is handed back without a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.apply import make_tensor
+from autodiff.engine.backward import collect, propagate, release
+from autodiff.engine.definition import Primitive
+from autodiff.engine.modes import enable_grad, local
+from autodiff.engine.node import Node, clock
+from autodiff.engine.operands import strong
+from autodiff.errors import DTypeError, OptionError, ShapeError, describe
+from autodiff.namespace import Namespace, namespace_of
+from autodiff.tensor import Tensor
+from autodiff.trees import flatten, map_leaves, rebuild
+
+__all__ = ["Linearized", "select", "summary", "variable"]
+
+
+def _variable(xp: Namespace, x: Any, /) -> Any:  # noqa: ARG001
+    return x
+
+
+def _same(xp: Namespace, g: Any) -> Any:  # noqa: ARG001
+    return g
+
+
+_definition = Primitive("variable", _variable, differentiable=True)
+_definition.add_rule("x", _same)
+
+
+def variable(array: Any, outer: Node | None = None) -> Tensor:
+    """Return a tensor with a node of its own, which hands gradients on to ``outer``.
+
+    Without ``outer`` a graph ends at it; unlike a leaf it accumulates no ``.grad`` and may be
+    worked on in place.
+    """
+    node = Node()
+    node.number = clock()
+    node.plan = _definition.plan((True,))
+    node.inputs = () if outer is None else (outer,)
+    node.saved = ()
+    node.shape = array.shape
+    node.dtype = array.dtype
+    node.mode = local.mode
+    node.notes = None
+    return make_tensor(array, node)
+
+
+def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """Return the positions that ``argnums`` names among ``count`` positional arguments."""
+    given = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    chosen = []
+    for number in given:
+        if not isinstance(number, int) or isinstance(number, bool):
+            message = f"{transform}: argnums must be an int or a tuple of ints, not {argnums!r}"
+            raise OptionError(message)
+        if not -count <= number < count:
+            message = f"{transform}: argnums {argnums!r}, but the call has {count} positional"
+            raise OptionError(
+                f"{message} arguments. Give what shall be differentiated by position, "
+                "and argnums below that count."
+            )
+        chosen.append(number % count)
+    if len(set(chosen)) != len(chosen):
+        raise OptionError(f"{transform}: argnums {argnums!r} names an argument twice")
+    return tuple(chosen)
+
+
+class Linearized:
+    """A function's value at a point, and its graph back to the variables of that point.
+
+    Attributes
+    ----------
+    result : tree
+        What the function returned.
+    outputs : list of Tensor
+        The result's leaves.
+    aux : Any
+        The second result, where ``has_aux``.
+    trees : list
+        The chosen arguments, as they were given.
+    """
+
+    def __init__(
+        self,
+        transform: str,
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        chosen: Sequence[int],
+        options: Mapping[str, Any],
+        *,
+        has_aux: bool = False,
+    ) -> None:
+        self.transform = transform
+        self.recording = local.mode.recording  # of the caller, who may want a graph
+        self.since = clock()
+        self.trees = [arguments[i] for i in chosen]
+        filled = list(arguments)
+        self.paths: list[str] = []
+        self.variables: list[Tensor] = []
+        for i in chosen:
+            leaves = flatten(arguments[i], f"argument {i}")
+            made = [self._variable(path, value) for path, value in leaves]
+            filled[i] = rebuild(arguments[i], made)
+            self.paths += [path for path, _ in leaves]
+            self.variables += made
+        self.nodes: list[Node] = [x.node for x in self.variables]  # type: ignore[misc]
+        self.own = set(self.nodes)
+        # The function may rebind the handles it gets (x += y); these stay what they are.
+        self.variables = [make_tensor(x.array, x.node) for x in self.variables]
+        with enable_grad():
+            result = function(*filled, **options)
+        self.aux = None
+        if has_aux:
+            if not isinstance(result, tuple) or len(result) != 2:
+                message = f"{transform}: with has_aux=True the function must return a pair"
+                raise OptionError(f"{message} (result, aux), not {summary(result)}.")
+            result, self.aux = result
+        self.result = result
+        leaves = flatten(result, "the result")
+        self.output_paths = [path for path, _ in leaves]
+        self.outputs = [self._output(path, value) for path, value in leaves]
+
+    def _variable(self, path: str, value: Any) -> Tensor:
+        outer = None
+        if isinstance(value, Tensor):
+            array = value.array
+            outer = value.node if self.recording else None
+        elif isinstance(value, np.ndarray | np.generic):
+            array = np.array(value)
+        elif type(value) is float:
+            array = strong(value)
+        else:
+            array = value
+        kind = getattr(getattr(array, "dtype", None), "kind", None)
+        if kind == "f":
+            return variable(array, outer)
+        message = f"{self.transform}: {path} is {describe(value)}"
+        if kind == "c" or isinstance(value, complex):
+            remedy = "Differentiate with respect to its real and imaginary parts: z = re + 1j * im"
+        elif kind in tuple("biu") or isinstance(value, int):
+            remedy = "Give floating-point numbers (2.0, or .astype(autodiff.float32)), or take"
+            remedy += " the argument out of argnums"
+        else:
+            remedy = "Give tensors, arrays, floats, and dicts, lists and tuples of them, or take"
+            remedy += " the argument out of argnums"
+        raise DTypeError(f"{message}, and only real floating dtypes have gradients. {remedy}.")
+
+    def _output(self, path: str, value: Any) -> Tensor:
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, np.ndarray | np.generic | int | float | complex):
+            return make_tensor(strong(value))
+        message = f"{self.transform}: {path} is {describe(value)}"
+        raise DTypeError(
+            f"{message}. Return tensors, or dicts, lists and tuples of them; "
+            "other things may be returned beside them with has_aux=True."
+        )
+
+    def scalar(self) -> Tensor:
+        """Return the result, which must be one real number."""
+        if len(self.outputs) != 1 or self.outputs[0] is not self.result:
+            one = len(self.outputs) == 1 and not isinstance(self.result, dict | list | tuple)
+            if not one:
+                message = f"{self.transform}: the function must return one scalar, not"
+                raise ShapeError(
+                    f"{message} {summary(self.result)}. Use has_aux=True to return more beside it."
+                )
+        (output,) = self.outputs
+        if output.shape != ():
+            message = f"{self.transform}: the function must return a scalar, not {describe(output)}"
+            raise ShapeError(f"{message}. Reduce it (.sum(), .mean()), or use jacobian or vjp.")
+        if output.dtype.kind != "f":
+            message = f"{self.transform}: the function returned {describe(output)}"
+            remedy = "Take its abs, real or imag part" if output.dtype.kind == "c" else "Cast it"
+            raise DTypeError(f"{message}, but a loss must be real and floating. {remedy} first.")
+        return output
+
+    def pull(
+        self,
+        upstream: Sequence[Tensor | None],
+        *,
+        create_graph: bool,
+        retain_graph: bool,
+    ) -> list[Tensor]:
+        """Carry upstream gradients of the outputs to the variables; zeros where none come."""
+        given: dict[Node, Any] = {}
+        for output, g in zip(self.outputs, upstream, strict=True):
+            node = output.node
+            if node is None or node.number < self.since or g is None:
+                continue
+            part: Any = g if create_graph else g.array
+            if node in given:
+                with enable_grad():
+                    part = given[node] + part
+            given[node] = part
+        return self.carry(given, self.nodes, create_graph=create_graph, retain_graph=retain_graph)
+
+    def carry(
+        self,
+        upstream: Mapping[Node, Any],
+        nodes: Sequence[Node],
+        *,
+        create_graph: bool,
+        retain_graph: bool,
+    ) -> list[Tensor]:
+        """Carry gradients by node to the given nodes, as tensors; zeros where none come."""
+        found: dict[Node, Any] = {}
+        if upstream:
+            found = propagate(
+                upstream,
+                nodes,
+                since=self.since,
+                create_graph=create_graph,
+                retain_graph=retain_graph,
+            )
+        results = []
+        with enable_grad():
+            for node in nodes:
+                if node not in found:
+                    results.append(_zeros(node, self.variables))
+                    continue
+                g = found[node]
+                results.append(release(g) if create_graph else make_tensor(release(g)))
+        return results
+
+    def outward(self, tensors: Collection[Tensor], own: Collection[Node] = ()) -> set[Node]:
+        """Return the nodes, of those the tensors depend on, that depend on the outside too.
+
+        That is on a node made before the run, or on one that no operation made and that is
+        not the transform's own.
+        """
+        own = self.own.union(own)
+        roots = {t.node for t in tensors if t.node is not None}
+        reaching: set[Node] = set()
+        for node in reversed(collect(roots, self.since)):
+            if node.number < self.since:
+                reaching.add(node)
+            elif not node.inputs:
+                if node not in own:
+                    reaching.add(node)
+            else:
+                for parent in node.inputs:
+                    if parent is not None and (parent.number < self.since or parent in reaching):
+                        reaching.add(node)
+                        break
+        return reaching
+
+    def wants_graph(self, tensors: Collection[Tensor], own: Collection[Node] = ()) -> bool:
+        """Tell whether what is computed from the tensors may be differentiated from outside."""
+        return self.recording and any(
+            t.node in self.outward([t], own) for t in tensors if t.node is not None
+        )
+
+    def finish(self, *trees: Any, own: Collection[Node] = ()) -> Any:
+        """Return trees whose tensors keep a graph exactly where it leads to the outside."""
+        tensors = [leaf for tree in trees for _, leaf in flatten(tree) if isinstance(leaf, Tensor)]
+        kept = self.outward(tensors, own) if self.recording else set()
+
+        def finished(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return leaf
+            return make_tensor(leaf.array, leaf.node if leaf.node in kept else None)
+
+        done = tuple(map_leaves(finished, tree) for tree in trees)
+        return done if len(done) != 1 else done[0]
+
+    def value(self) -> Any:
+        """Return the result with all its leaves as tensors."""
+        return rebuild(self.result, self.outputs)
+
+    def split(self, per_variable: Sequence[Any]) -> list[Any]:
+        """Put one thing for each variable into the structure of the chosen arguments."""
+        leaves = iter(per_variable)
+        return [rebuild(tree, leaves) for tree in self.trees]
+
+
+def _zeros(node: Node, like: Sequence[Tensor]) -> Tensor:
+    xp = namespace_of(like[0].array) if like else namespace_of(0.0)
+    return make_tensor(xp.zeros(node.shape, dtype=node.dtype))
+
+
+def summary(result: Any) -> str:
+    """Name a tree in a message.
+
+    >>> summary((1.0, 2.0)), summary(2.0)
+    ('a tuple of 2', 'Python float')
+    """
+    if isinstance(result, dict | list | tuple):
+        return f"a {type(result).__name__} of {len(result)}"
+    return describe(result)
