@@ -1,8 +1,8 @@
 """Applying an operation: look at the operands, call the kernel, wrap, and link a node.
 
-Three functions do the same. :func:`apply_any` is the reference: read it first. The other two
-spell it out for one and for two operands without options, because there, on small arrays,
-every attribute that is not touched is felt (``benchmarks/overhead.py`` prints it).
+Three functions do the same. :func:`apply_any` with :func:`_record` is the reference: read it
+first. The other two spell it out for one and for two operands without options, because there,
+on small arrays, every attribute that is not touched is felt (``benchmarks/overhead.py``).
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
     """Return the operation on tensors of a primitive of any kind."""
     numpy_kernel = primitive.kernel(NUMPY)
     ndarray = np.ndarray
-    differentiable = primitive.differentiable
 
     def apply(*args: Any, **named: Any) -> Any:
         operands, options = primitive.bind(args, named)
@@ -83,47 +82,60 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
                 parents.append(None)
             values.append(value)
         if not any([hasattr(value, "dtype") for value in values]):
-            values = [strong(value) for value in values]
+            values = strong(*values)
         try:
             out = kernel(*values, **options)
         except Exception as error:
             names = () if primitive.variadic else primitive.arrays
             raise explain(primitive.name, values, error, names) from error
-        mode = local.mode
-        mask = tuple([parent is not None for parent in parents])
-        recording = differentiable and mode.recording and True in mask
-        if type(out) is tuple:
-            out = tuple([_as_array(part) for part in out])
-            if not recording:
-                return tuple([make_tensor(part) for part in out])
-        else:
-            out = _as_array(out)
-            if not recording or out.dtype.kind not in "fc":
-                return make_tensor(out)
-        node = _new(Node)
-        node.number = clock()
-        node.plan = plan = primitive.plan(mask)
-        node.inputs = tuple(parents)
-        if plan.keep is None:
-            node.saved = ()
-        elif primitive.variadic:
-            node.saved = plan.keep(tuple(values), out, options)
-        else:
-            node.saved = plan.keep(*values, out, options)
-        node.mode = mode
-        node.notes = None
-        if mode.observers:
-            _observed(mode, primitive, tuple(values), out, options, node)
-        if type(out) is tuple:
-            node.shape = ()
-            node.dtype = out[0].dtype
-            nodes = pick_outputs(node, out)
-            return tuple([make_tensor(*pair) for pair in zip(out, nodes, strict=True)])
-        node.shape = out.shape
-        node.dtype = out.dtype
-        return make_tensor(out, node)
+        return _record(primitive, values, parents, out, options)
 
     return apply
+
+
+def _record(
+    primitive: Primitive,
+    values: list[Any],
+    parents: list[Node | None],
+    out: Any,
+    options: dict[str, Any],
+) -> Any:
+    """Wrap a result, one or a tuple, and link a node to it if a gradient will flow."""
+    mode = local.mode
+    mask = tuple([parent is not None for parent in parents])
+    recording = primitive.differentiable and mode.recording and True in mask
+    if type(out) is tuple:
+        out = tuple([_as_array(part) for part in out])
+        if not recording:
+            return tuple([make_tensor(part) for part in out])
+    else:
+        out = _as_array(out)
+        if not recording or out.dtype.kind not in "fc":
+            return make_tensor(out)
+    node = _new(Node)
+    node.number = clock()
+    node.plan = plan = primitive.plan(mask)
+    node.inputs = tuple(parents)
+    if plan.keep is None:
+        node.saved = ()
+    elif primitive.variadic:
+        node.saved = plan.keep(tuple(values), out, options)
+    else:
+        node.saved = plan.keep(*values, out, options)
+    node.mode = mode
+    node.notes = None
+    if type(out) is tuple:
+        node.shape = ()
+        node.dtype = out[0].dtype
+    else:
+        node.shape = out.shape
+        node.dtype = out.dtype
+    if mode.observers:
+        _observed(mode, primitive, tuple(values), out, options, node)
+    if type(out) is tuple:
+        nodes = pick_outputs(node, out)
+        return tuple([make_tensor(*pair) for pair in zip(out, nodes, strict=True)])
+    return make_tensor(out, node)
 
 
 def apply_one(primitive: Primitive) -> Callable[..., Any]:
@@ -137,7 +149,7 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         if isinstance(x, Handle):
             value, parent = x.array, x.node
         else:
-            value, parent = strong(constant(x)), None
+            (value,), parent = strong(constant(x)), None
         try:
             if type(value) is ndarray:
                 out = kernel(value)
@@ -146,6 +158,8 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         except Exception as error:
             raise explain(primitive.name, [value], error, primitive.arrays) from error
         if type(out) is not ndarray:
+            if type(out) is tuple:
+                return _record(primitive, [value], [parent], out, {})
             out = _as_array(out)
         result = _new(_Tensor)
         result.array = out
@@ -193,11 +207,13 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
                 out = kernel(value1, value2)  # NumPy hands other libraries' arrays on to them
             else:
                 if not isinstance(x1, Handle) and not isinstance(x2, Handle):
-                    value1, value2 = strong(value1), strong(value2)
+                    value1, value2 = strong(value1, value2)
                 out = primitive.kernel(namespace_of(value1))(value1, value2)
         except Exception as error:
             raise explain(primitive.name, [value1, value2], error, primitive.arrays) from error
         if type(out) is not ndarray:
+            if type(out) is tuple:
+                return _record(primitive, [value1, value2], [parent1, parent2], out, {})
             out = _as_array(out)
         result = _new(_Tensor)
         result.array = out

@@ -45,13 +45,21 @@ def constant(value: Any) -> Any:
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 
 
-def strong(value: Any) -> Any:
-    """Give a Python scalar that meets no array the default dtype of its kind."""
-    if type(value) is float:
-        return np.asarray(value, get_default_dtype())
-    if type(value) is complex:
-        return np.asarray(value, np.result_type(get_default_dtype(), np.complex64))
-    return np.asarray(value) if type(value) in _SCALARS else value
+def strong(*values: Any) -> list[Any]:
+    """Give Python scalars that meet no array one dtype: the default of their widest kind.
+
+    >>> [value.dtype.name for value in strong(1, 2.5)]
+    ['float32', 'float32']
+    """
+    scalars = [value for value in values if is_scalar(value)]
+    if not scalars:
+        return list(values)
+    dtype: Any = np.result_type(*scalars)
+    if dtype.kind == "f":
+        dtype = get_default_dtype()
+    elif dtype.kind == "c":
+        dtype = np.result_type(get_default_dtype(), np.complex64)
+    return [np.asarray(value, dtype) if is_scalar(value) else value for value in values]
 
 
 def array_from_sequence(value: Sequence[Any]) -> np.ndarray[Any, Any]:

@@ -1,0 +1,395 @@
+"""Declaring operations: binding, plans, what nodes keep, several results, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.engine.modes import observe
+from autodiff.engine.primitive import composite, primitives
+from autodiff.namespace import NUMPY, library, namespace_of, tensors
+
+
+def leaf(*shape, value=1.5):
+    return ad.tensor(np.full(shape, value), requires_grad=True)
+
+
+# -- operations of one's own ----------------------------------------------------------------
+
+
+def scaled_sine():
+    @ad.primitive
+    def scaled_sine(xp, x, y, /, factor, *, shift=0.0):
+        return factor * xp.sin(x) * y + shift
+
+    @scaled_sine.vjp("x")
+    def _(xp, g, x, y, factor):
+        return g * factor * xp.cos(x) * y
+
+    @scaled_sine.vjp("y")
+    def _(xp, g, x, factor):
+        return g * factor * xp.sin(x)
+
+    return scaled_sine
+
+
+def test_options_by_position_and_by_name():
+    f = scaled_sine()
+    x, y = leaf(3), leaf(3)
+    a = f(x, y, 2.0, shift=1.0)
+    b = f(x, y, factor=2.0, shift=1.0)
+    np.testing.assert_array_equal(a.detach().numpy(), 2 * np.sin(1.5) * 1.5 + 1)
+    np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+
+
+def test_own_operation_differentiates_twice():
+    f = scaled_sine()
+    x, y = leaf(3), leaf(3)
+    (g,) = ad.grad(f(x, y, 2.0).sum(), [x], create_graph=True)
+    (gg,) = ad.grad(g.sum(), [x])
+    np.testing.assert_allclose(gg.numpy(), -2 * np.sin(1.5) * 1.5)
+
+
+def test_own_operations_stay_out_of_the_registry():
+    scaled_sine()
+    assert "scaled_sine" not in primitives
+    assert not hasattr(tensors, "scaled_sine")
+
+
+def test_without_a_slash_operands_are_what_has_no_default():
+    @ad.primitive
+    def stretch(xp, x, by=2.0):
+        return x * by
+
+    @stretch.vjp
+    def _(xp, g, by):
+        return g * by
+
+    x = leaf(2)
+    stretch(x, by=3.0).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_a_function_name_signature_and_text_are_kept():
+    f = scaled_sine()
+    assert f.__name__ == "scaled_sine"
+    assert list(f.__signature__.parameters) == ["x", "y", "factor", "shift"]
+    assert repr(f.primitive) == "<primitive scaled_sine(x, y, factor, shift)>"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f, x: f(x, x), "needs the option 'factor'"),
+        (lambda f, x: f(x), "needs the operand 'y'"),
+        (lambda f, _: f(), "needs the operand 'x'.*called on nothing"),
+        (lambda f, x: f(x, x, 1.0, 2.0), "takes at most 3 positional arguments, got 4"),
+        (lambda f, x: f(x, x, 1.0, bogus=2), r"has no option 'bogus'.*\(3,\) float64, \(3,\)"),
+        (lambda f, x: f(x, x, 1.0, factor=2), "got twice the option 'factor'"),
+    ],
+)
+def test_wrong_calls_name_the_operation_and_its_signature(call, message):
+    with pytest.raises(ad.OptionError, match=message) as caught:
+        call(scaled_sine(), leaf(3))
+    assert "scaled_sine" in str(caught.value)
+
+
+def test_an_unknown_option_of_a_library_function_shows_its_signature():
+    with pytest.raises(ad.OptionError, match=r"sum has no option 'axes'.*sum\(.*axis=None"):
+        ad.sum(leaf(3), axes=0)
+
+
+def test_reserved_parameter_names_are_refused():
+    with pytest.raises(ad.OptionError, match="reserved"):
+
+        @ad.primitive
+        def bad(xp, out, /):
+            return out
+
+
+def test_rules_may_read_only_what_there_is():
+    f = scaled_sine()
+    with pytest.raises(ad.OptionError, match="can't give"):
+
+        @f.vjp("x")
+        def _(xp, g, nonsense):
+            return g
+
+    with pytest.raises(ad.OptionError, match="no array operand 'z'"):
+
+        @f.vjp("z")
+        def _(xp, g):
+            return g
+
+    with pytest.raises(ad.OptionError, match="has several operands"):
+
+        @f.vjp
+        def _(xp, g):
+            return g
+
+
+def test_a_missing_rule_is_an_error_only_when_a_gradient_is_asked_for():
+    @ad.primitive
+    def ruleless(xp, x, y, /):
+        return x * y
+
+    x = leaf(2)
+    out = ruleless(x, x)
+    with pytest.raises(ad.NoGradientError, match="ruleless has no derivative with respect to 'x'"):
+        out.sum().backward()
+    assert x.grad is None
+
+
+def test_a_rule_of_the_wrong_shape_is_named():
+    @ad.primitive
+    def flat(xp, x, /):
+        return x.sum()
+
+    @flat.vjp
+    def _(xp, g):
+        return g  # forgets to give each element its share
+
+    x = leaf(2, 3)
+    with pytest.raises(ad.RuleError, match=r"flat\(x: \(2, 3\) float64\).*shape \(\)"):
+        flat(x).backward()
+    assert x.grad is None
+
+
+def test_optional_operands():
+    @ad.primitive
+    def affine(xp, x, scale, shift=None, /):
+        return x * scale if shift is None else x * scale + shift
+
+    @affine.vjp("x")
+    def _(xp, g, scale):
+        return g * scale
+
+    @affine.vjp("scale")
+    def _(xp, g, x):
+        return g * x
+
+    @affine.vjp("shift")
+    def _(xp, g):
+        return g
+
+    x, scale, shift = leaf(2), leaf(), leaf(2)
+    affine(x, scale).sum().backward()
+    assert shift.grad is None
+    affine(x, scale, shift=shift).sum().backward()
+    assert shift.grad.tolist() == [1.0, 1.0]
+    assert scale.grad.item() == pytest.approx(6.0)
+
+
+def test_variadic_operands_get_their_position():
+    @ad.primitive
+    def weighted(xp, *arrays):
+        return sum((i + 1) * a for i, a in enumerate(arrays))
+
+    @weighted.vjp("arrays")
+    def _(xp, g, position, arrays_shape):
+        assert arrays_shape == ((2,), (2,), ())
+        return (position + 1) * g
+
+    x, y, z = leaf(2), leaf(2), leaf()
+    weighted(x, y, z).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+    assert y.grad.tolist() == [2.0, 2.0]
+    assert z.grad.item() == 6.0
+    with pytest.raises(ad.OptionError, match="has no option 'axis'"):
+        weighted(x, axis=0)
+
+
+def test_variadic_operands_saved_and_differentiated_twice():
+    @ad.primitive
+    def product(xp, *arrays):
+        out = 1.0
+        for a in arrays:
+            out = out * a
+        return out
+
+    @product.vjp("arrays")
+    def _(xp, g, position, arrays):
+        for i, a in enumerate(arrays):
+            if i != position:
+                g = g * a
+        return g
+
+    x, y = leaf(2), leaf(2, value=3.0)
+    (gx,) = ad.grad(product(x, y, y).sum(), [x], create_graph=True)
+    gx.sum().backward()
+    np.testing.assert_allclose(y.grad.numpy(), 2 * 3.0)
+
+
+def polar():
+    @ad.primitive
+    def polar(xp, x, y, /):
+        return xp.sqrt(x * x + y * y), xp.atan2(y, x)
+
+    @polar.vjp("x")
+    def _(xp, g, x, y, out):
+        gr, ga = g.filled(xp)
+        return gr * x / out[0] - ga * y / out[0] ** 2
+
+    @polar.vjp("y")
+    def _(xp, g, x, y, out):
+        gr, ga = g.filled(xp)
+        return gr * y / out[0] + ga * x / out[0] ** 2
+
+    return polar
+
+
+def test_several_results_of_which_one_is_used():
+    x, y = leaf(value=3.0), leaf(value=4.0)
+    r, a = polar()(x, y)
+    assert (r.requires_grad, a.requires_grad) == (True, True)
+    r.backward(retain_graph=True)
+    assert (x.grad.item(), y.grad.item()) == (0.6, 0.8)
+    x.grad = y.grad = None
+    (r * a).backward()
+    angle = np.arctan2(4, 3)
+    assert x.grad.item() == pytest.approx(0.6 * angle - 5 * 4 / 25)
+
+
+def test_several_results_to_second_order():
+    x, y = leaf(value=3.0), leaf(value=4.0)
+    r, a = polar()(x, y)
+    (gx,) = ad.grad(r * a, [x], create_graph=True)
+    (gxy,) = ad.grad(gx, [y])
+
+    def slope(v):
+        xx, yy = leaf(value=3.0), leaf(value=v)
+        rr, aa = polar()(xx, yy)
+        return ad.grad(rr * aa, [xx])[0].item()
+
+    assert gxy.item() == pytest.approx((slope(4.001) - slope(3.999)) / 0.002, rel=1e-6)
+
+
+def test_several_results_under_no_grad():
+    with ad.no_grad():
+        r, a = polar()(leaf(value=3.0), leaf(value=4.0))
+    assert not r.requires_grad
+    assert not a.requires_grad
+
+
+# -- what nodes keep --------------------------------------------------------------------------
+
+
+def kept(tensor):
+    return [value for value in tensor.node.saved if isinstance(value, np.ndarray)]
+
+
+def test_a_node_keeps_only_what_its_rules_read():
+    x, y = leaf(1000), ad.tensor(np.ones(1000))
+    assert kept(x + y) == []
+    product = x * y  # only x needs a gradient: its rule reads y
+    assert [a is y.array for a in kept(product)] == [True]
+    out = ad.tanh(x)
+    assert [a is out.array for a in kept(out)] == [True]
+    assert kept(x.sum()) == []
+    assert kept(x.reshape(10, 100)) == []
+
+
+def test_nothing_is_recorded_without_need():
+    y = ad.tensor(np.ones(3))
+    assert (y * y).node is None
+    assert (leaf(3) > 0).node is None
+    assert leaf(3).astype(ad.int64).node is None
+    with ad.no_grad():
+        assert (leaf(3) * 2).node is None
+
+
+# -- operands and promotion ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_python_scalars_are_weak(dtype):
+    x = ad.tensor(np.ones(3, dtype), requires_grad=True)
+    for y in (x * 2, 2.5 * x, x / 3, x**2, 2.0**x, 1 - x, x + True):
+        assert y.dtype == dtype
+    (x * 2.5).sum().backward()
+    assert x.grad.dtype == dtype
+
+
+def test_scalars_that_meet_no_array_take_the_default_dtype():
+    assert ad.exp(1.0).dtype == np.float32
+    assert ad.add(1.0, 2).dtype == np.float32
+    assert ad.add(1, 2).dtype == np.int64
+    assert ad.sum([1.0, 2.0]).dtype == np.float32
+    with ad.default_dtype(ad.float64):
+        assert ad.exp(1.0).dtype == np.float64
+
+
+def test_mixed_dtypes_promote_and_gradients_come_back():
+    x = ad.tensor(np.ones(2, np.float32), requires_grad=True)
+    y = ad.tensor(np.ones(2, np.float64), requires_grad=True)
+    out = x * y
+    assert out.dtype == np.float64
+    out.sum().backward()
+    assert (x.grad.dtype, y.grad.dtype) == (np.float32, np.float64)
+
+
+@pytest.mark.parametrize("bad", ["text", object(), {"a": 1}, {1, 2}])
+def test_other_operands_are_refused(bad):
+    with pytest.raises(ad.DTypeError, match="operand of type"):
+        ad.add(leaf(2), bad)
+
+
+def test_lists_that_are_no_arrays_are_refused():
+    with pytest.raises(ad.DTypeError, match="stack"):
+        ad.tensor([leaf(2), leaf(2)])
+    with pytest.raises(ad.DTypeError, match="holds no numbers"):
+        ad.tensor(["a", "b"])
+    with pytest.raises(ad.ShapeError, match="inhomogeneous"):
+        ad.tensor([[1.0], [1.0, 2.0]])
+
+
+# -- composites, namespaces, observers ---------------------------------------------------------
+
+
+def test_composites_convert_their_operands():
+    @composite
+    def doubled(xp, x, y, /):
+        return xp.add(x, y) * 2
+
+    try:
+        assert doubled([1.0, 2.0], 1.0).tolist() == [4.0, 6.0]
+        x = leaf(2)
+        doubled(x, None if False else 1.0).sum().backward()
+        assert x.grad.tolist() == [2.0, 2.0]
+        assert NUMPY.doubled(np.ones(2), 1.0).tolist() == [4.0, 4.0]
+    finally:
+        vars(tensors).pop("doubled", None)
+        vars(NUMPY).pop("doubled", None)
+
+
+def test_namespaces():
+    assert library(np) is NUMPY
+    assert namespace_of(np.ones(1)) is NUMPY
+    assert namespace_of(2.0) is NUMPY
+    assert NUMPY.linalg.solve is np.linalg.solve
+    assert repr(NUMPY) == "<namespace numpy>"
+    assert repr(tensors) == "<namespace tensors>"
+    with pytest.raises(AttributeError, match="neither numpy nor autodiff has a function 'bogus'"):
+        _ = NUMPY.bogus
+
+
+def test_observers_see_every_node_and_add_up():
+    seen, more = [], []
+    x = leaf(2)
+    with observe(lambda *made: seen.append((made[0].name, made[-1]))):
+        y = ad.tanh(x) * 2
+        with observe(lambda primitive, *_: more.append(primitive.name)):
+            z = y.sum()
+    x * x
+    assert [name for name, _ in seen] == ["tanh", "multiply", "sum"]
+    assert more == ["sum"]
+    assert seen[-1][1] is z.node
+
+
+def test_nodes_describe_themselves():
+    x = leaf(2, 3)
+    node = (x * 2).node
+    assert node.describe() == "multiply(x1: (2, 3) float64, x2: constant) -> (2, 3) float64"
+    assert "leaf" in x.node.describe()
+    assert "multiply (2, 3) float64" in repr(node)
