@@ -52,7 +52,7 @@ def _seeded():
     ad.set_default_dtype(ad.float32)
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_examples_of_a_module(name):
     module = importlib.import_module(name)
     run(doctest.DocTestFinder(exclude_empty=True).find(module, name))
