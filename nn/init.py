@@ -1,0 +1,250 @@
+"""How parameters start: each function fills a tensor in place and returns it.
+
+The aim of the named schemes is that signals keep their variance from layer to layer, forward
+or backward. ``fan_in`` is the number of inputs to a unit of the layer, ``fan_out`` the number
+of units that an input reaches; for a weight of shape ``(out, in, *kernel)`` they are
+``in * prod(kernel)`` and ``out * prod(kernel)``.
+
+References
+----------
+.. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+   neural networks", AISTATS 2010.
+.. [2] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing
+   human-level performance on ImageNet classification", ICCV 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import autodiff as ad
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+T = TypeVar("T", bound=ad.Tensor)
+
+
+def _fill(tensor: T, values: Any) -> T:
+    with ad.no_grad():
+        tensor.copy_(values)
+    return tensor
+
+
+def constant_(tensor: T, val: float) -> T:
+    """Fill with one value."""
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: T) -> T:
+    """Fill with zeros."""
+    return _fill(tensor, 0.0)
+
+
+def ones_(tensor: T) -> T:
+    """Fill with ones."""
+    return _fill(tensor, 1.0)
+
+
+def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -> T:
+    """Fill from the uniform distribution on ``[a, b)``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Changed in place.
+    a, b : float
+        The interval.
+    generator : numpy.random.Generator, optional
+        The source of randomness; at first the one that ``autodiff.random.seed`` sets.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+    """
+    return _fill(
+        tensor, ad.random.uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
+    )
+
+
+def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> T:
+    """Fill from the normal distribution.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Changed in place.
+    mean, std : float
+        The mean and the standard deviation.
+    generator : numpy.random.Generator, optional
+        The source of randomness; at first the one that ``autodiff.random.seed`` sets.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+    """
+    if std < 0:
+        raise ad.DomainError(f"normal_: std is {std}. Give a standard deviation of 0 or more.")
+    return _fill(
+        tensor, ad.random.normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator)
+    )
+
+
+_GAINS = {
+    "linear": 1.0,
+    "identity": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+    **dict.fromkeys([f"conv{'_transpose' * t}{n}d" for t in (False, True) for n in (1, 2, 3)], 1.0),
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Return the factor by which a nonlinearity wants its weights' standard deviation grown.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        "linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu".
+    param : float, optional
+        The negative slope of "leaky_relu", 0.01 at first.
+
+    Raises
+    ------
+    OptionError
+        For any other name.
+
+    Examples
+    --------
+    >>> from nn import init
+    >>> init.calculate_gain("relu") ** 2  # relu halves the second moment
+    2.0000000000000004
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2 / (1 + slope**2))
+    if nonlinearity not in _GAINS:
+        known = ", ".join([*_GAINS, "leaky_relu"])
+        raise ad.OptionError(f"calculate_gain: {nonlinearity!r} is unknown. Known are {known}.")
+    return _GAINS[nonlinearity]
+
+
+def _fans(tensor: ad.Tensor, operation: str) -> tuple[int, int]:
+    if tensor.ndim < 2:
+        message = f"{operation}: {ad.errors.describe(tensor)} has no fan-in and fan-out"
+        raise ad.ShapeError(f"{message}. Give a weight of shape (out, in, ...).")
+    kernel = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+
+
+def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
+    r"""Fill with Glorot and Bengio's "normalised" initialisation [1]_, their equation 16.
+
+    .. math:: W \sim U\left[-\frac{\sqrt 6}{\sqrt{n_\text{in} + n_\text{out}}},
+       \frac{\sqrt 6}{\sqrt{n_\text{in} + n_\text{out}}}\right]
+
+    Its variance ``2 / (fan_in + fan_out)`` is a compromise between keeping the signals'
+    variance (``1 / fan_in``) and the gradients' (``1 / fan_out``).
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of shape ``(out, in, ...)``; changed in place.
+    gain : float
+        Scales the interval; see :func:`calculate_gain`.
+    generator : numpy.random.Generator, optional
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> from nn import init
+    >>> w = init.xavier_uniform_(ad.zeros((300, 300)))
+    >>> bool(ad.max(ad.abs(w)) <= (6 / 600) ** 0.5)
+    True
+    """
+    fan_in, fan_out = _fans(tensor, "xavier_uniform_")
+    bound = gain * math.sqrt(6 / max(1, fan_in + fan_out))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
+    """Fill from the normal distribution of the variance of [1]_.
+
+    ``std = gain * sqrt(2 / (fan_in + fan_out))``. Parameters as of
+    :func:`xavier_uniform_`.
+    """
+    fan_in, fan_out = _fans(tensor, "xavier_normal_")
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / max(1, fan_in + fan_out)), generator)
+
+
+def _kaiming_std(tensor: ad.Tensor, a: float, mode: str, nonlinearity: str, name: str) -> float:
+    fan_in, fan_out = _fans(tensor, name)
+    if mode not in ("fan_in", "fan_out"):
+        raise ad.OptionError(f"{name}: mode {mode!r} is unknown. Give 'fan_in' or 'fan_out'.")
+    fan = fan_in if mode == "fan_in" else fan_out
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
+
+
+def kaiming_uniform_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> T:
+    """Fill from ``U(-b, b)`` with ``b = gain * sqrt(3 / fan)``, for rectifiers [2]_.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of shape ``(out, in, ...)``; changed in place.
+    a : float
+        The negative slope of the rectifier after this layer.
+    mode : {"fan_in", "fan_out"}
+        Whether the variance of the signals is kept or that of the gradients.
+    nonlinearity : str
+        See :func:`calculate_gain`.
+    generator : numpy.random.Generator, optional
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+    """
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_uniform_")
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> T:
+    """Fill from the normal distribution with ``std = gain / sqrt(fan)``, for rectifiers [2]_.
+
+    Parameters as of :func:`kaiming_uniform_`.
+    """
+    std = _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_")
+    return normal_(tensor, 0.0, std, generator)

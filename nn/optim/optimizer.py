@@ -1,0 +1,205 @@
+"""What all optimisers share: groups of parameters, their state, saving and loading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import autodiff as ad
+
+__all__ = ["Optimizer", "check_at_least"]
+
+
+class Optimizer:
+    """The base of all optimisers.
+
+    A subclass gives its options' defaults and defines :meth:`update` for one parameter.
+
+    Parameters
+    ----------
+    params : iterable
+        Of parameters, of ``(name, parameter)`` pairs, or of groups: dicts with "params" and
+        options that differ from the defaults.
+    defaults : dict
+        The options of groups that do not give their own.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        "params" and the options, which may be changed between steps (``group["lr"]``).
+    state : dict
+        What is remembered for each parameter.
+
+    Raises
+    ------
+    OptionError
+        Without parameters, with one twice, or with an unknown option.
+    DTypeError
+        If something is not a tensor that requires a gradient.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[ad.Tensor, dict[str, Any]] = {}
+        if isinstance(params, ad.Tensor | Mapping):
+            kind = type(params).__name__
+            message = f"{self._name}: the parameters are a {kind}"
+            raise ad.OptionError(f"{message}. Give a list: model.parameters(), or [tensor].")
+        given = list(params)
+        if not given:
+            message = f"{self._name}: there are no parameters to update"
+            raise ad.OptionError(f"{message}. Give model.parameters() of a model that has some.")
+        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        for group in groups:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters with options of their own; those not given are the defaults."""
+        unknown = [name for name in group if name not in self.defaults and name != "params"]
+        if unknown or "params" not in group:
+            what = f"unknown option {unknown[0]!r}" if unknown else "no 'params'"
+            known = ", ".join(["params", *self.defaults])
+            message = f"{self._name}: a parameter group has {what}"
+            raise ad.OptionError(f"{message}. Its keys may be {known}.")
+        given = group["params"]
+        members = [given] if isinstance(given, ad.Tensor) else list(given)
+        members = [member[1] if isinstance(member, tuple) else member for member in members]
+        for member in members:
+            if not isinstance(member, ad.Tensor) or not (member.requires_grad and member.is_leaf):
+                message = f"{self._name}: {ad.errors.describe(member)} can't be updated"
+                raise ad.DTypeError(
+                    f"{message}. Give tensors with requires_grad=True that no operation made."
+                )
+        taken = {id(p) for other in self.param_groups for p in other["params"]}
+        if len({id(p) for p in members} | taken) < len(members) + len(taken):
+            message = f"{self._name}: a parameter was given twice"
+            raise ad.OptionError(f"{message}. Put each parameter in one group, once.")
+        options = {**self.defaults, **group, "params": members}
+        self.check(options)
+        self.param_groups.append(options)
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Raise if the options of a group make no sense."""
+        check_at_least(self._name, options, 0, "lr", "weight_decay")
+
+    def update(
+        self, parameter: ad.Tensor, gradient: ad.Tensor, state: dict[str, Any], group: Any
+    ) -> None:
+        """Change one parameter in place; what a subclass defines."""
+        raise NotImplementedError(f"{self._name} does not define update.")
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the loss and its gradients anew; called first.
+
+        Returns
+        -------
+        object
+            What the closure returned.
+        """
+        loss = None
+        if closure is not None:
+            with ad.enable_grad():
+                loss = closure()
+        with ad.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    gradient = parameter.grad
+                    if gradient is not None:
+                        state = self.state.setdefault(parameter, {})
+                        self.update(parameter, gradient.detach(), state, group)
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                zeros = None if set_to_none or parameter.grad is None else parameter.grad * 0
+                parameter.grad = zeros
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return state and options, the parameters replaced by their numbers (as PyTorch)."""
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                numbers[id(parameter)] = len(numbers)
+            members = [numbers[id(parameter)] for parameter in group["params"]]
+            groups.append({**_without_params(group), "params": members})
+        state = {numbers[id(parameter)]: dict(found) for parameter, found in self.state.items()}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave, for the same parameters in the same order.
+
+        Raises
+        ------
+        OptionError
+            If the groups differ in number or size.
+        ShapeError
+            If a state does not have its parameter's shape. Nothing was loaded then.
+        """
+        saved = state_dict["param_groups"]
+        sizes = [len(group["params"]) for group in self.param_groups]
+        saved_sizes = [len(group["params"]) for group in saved]
+        if sizes != saved_sizes:
+            message = f"{self._name}: the saved groups have {saved_sizes} parameters"
+            raise ad.OptionError(f"{message}, these {sizes}. Build the same groups first.")
+        own = [parameter for group in self.param_groups for parameter in group["params"]]
+        numbers = [number for group in saved for number in group["params"]]
+        state = {
+            parameter: {
+                name: _restored(self._name, name, value, parameter)
+                for name, value in state_dict["state"][number].items()
+            }
+            for number, parameter in zip(numbers, own, strict=True)
+            if number in state_dict["state"]
+        }
+        for group, other in zip(self.param_groups, saved, strict=True):
+            group.update(_without_params(other))
+        self.state = state
+
+    def __repr__(self) -> str:
+        lines = []
+        for group in self.param_groups:
+            options = [f"{name}={value}" for name, value in _without_params(group).items()]
+            size = sum(parameter.size for parameter in group["params"])
+            lines.append(f"{self._name}({size:,} parameters, {', '.join(options)})")
+        return "\n".join(lines)
+
+
+def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name != "params"}
+
+
+def _restored(operation: str, name: str, value: Any, parameter: ad.Tensor) -> Any:
+    """Copy a saved value; arrays get the parameter's dtype."""
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return value
+    if tuple(shape) == parameter.shape:
+        return ad.asarray(value, dtype=parameter.dtype, copy=True)
+    if tuple(shape) == ():  # PyTorch keeps the number of steps as a tensor
+        return value.item()
+    message = f"{operation}: the saved {name} is {ad.errors.describe(value)}"
+    raise ad.ShapeError(
+        f"{message}, its parameter {ad.errors.describe(parameter)}. "
+        "Load the state of the same parameters in the same order."
+    )
+
+
+def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names: str) -> None:
+    """Raise unless the options of these names are numbers of at least that."""
+    for name in names:
+        if not options[name] >= least:
+            message = f"{optimizer}: {name} is {options[name]}"
+            raise ad.DomainError(f"{message}. Give a number of {least} or more.")
