@@ -1,16 +1,28 @@
-"""Exponentials, logarithms, trigonometric and hyperbolic functions, the error function."""
+"""Exponentials, logarithms, trigonometric and hyperbolic functions, element by element."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-from autodiff.engine.primitive import Array, composite, primitive, standard
+from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.namespace import Namespace
+
+__all__ = [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "exp", "expm1",
+    "log", "log10", "log1p", "log2", "logaddexp", "sin", "sinc", "sinh", "tan", "tanh", "xlogy",
+]  # fmt: skip
 
 
 @standard
 def exp(xp: Namespace, x: Array, /) -> Array:
-    """Exponential."""
+    """Exponential ``e ** x``; its own derivative.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.exp([0.0, 1.0])
+    tensor([1.       , 2.7182817], dtype=float32)
+    """
 
 
 @exp.vjp
@@ -19,8 +31,32 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
 
 
 @standard
+def expm1(xp: Namespace, x: Array, /) -> Array:
+    """``exp(x) - 1``, exact near 0.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.expm1([0.0, 1e-8])
+    tensor([0.e+00, 1.e-08], dtype=float32)
+    """
+
+
+@expm1.vjp
+def _(xp: Namespace, g: Array, out: Array) -> Array:
+    return g * (out + 1)
+
+
+@standard
 def log(xp: Namespace, x: Array, /) -> Array:
-    """Natural logarithm."""
+    """Natural logarithm; its derivative ``1 / x`` is infinite at 0.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.log([1.0, 2.0])
+    tensor([0.       , 0.6931472], dtype=float32)
+    """
 
 
 @log.vjp
@@ -29,10 +65,371 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
 
 
 @standard
+def log1p(xp: Namespace, x: Array, /) -> Array:
+    """``log(1 + x)``, exact near 0.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.log1p([0.0, 1e-8])
+    tensor([0.e+00, 1.e-08], dtype=float32)
+    """
+
+
+@log1p.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / (1 + x)
+
+
+@standard
+def log2(xp: Namespace, x: Array, /) -> Array:
+    """Logarithm to base 2.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.log2([1.0, 8.0])
+    tensor([0., 3.], dtype=float32)
+    """
+
+
+@log2.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / (math.log(2) * x)
+
+
+@standard
+def log10(xp: Namespace, x: Array, /) -> Array:
+    """Logarithm to base 10.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.log10([1.0, 1000.0])
+    tensor([0., 3.], dtype=float32)
+    """
+
+
+@log10.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / (math.log(10) * x)
+
+
+@primitive
+def logaddexp(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``log(exp(x1) + exp(x2))``, without overflow on the way.
+
+    Each operand's derivative is its share, ``exp(x1 - out) = sigmoid(x1 - x2)``. Equal
+    operands have equal shares, half each, also where both are the same infinity (PyTorch
+    gives NaN there).
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.logaddexp([0.0, 1000.0, -ad.inf], [0.0, 1000.0, 2.0])
+    tensor([   0.6931472, 1000.6931   ,    2.       ], dtype=float32)
+    """
+    # NumPy's own takes twenty times as long: one element at a time.
+    top, bottom = xp.maximum(x1, x2), xp.minimum(x1, x2)
+    gap = bottom - xp.masked(top, xp.isfinite(bottom))  # never inf - inf
+    return top + xp.log1p(xp.exp(gap))
+
+
+@logaddexp.vjp("x1")
+def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
+    return g * xp.sigmoid(_difference(xp, x1, x2))
+
+
+@logaddexp.vjp("x2")
+def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
+    return g * xp.sigmoid(_difference(xp, x2, x1))
+
+
+def _difference(xp: Namespace, x1: Array, x2: Array) -> Array:
+    """Subtract; equal infinities give 0."""
+    return xp.masked(x1 - x2, (x1 != x2) | xp.isfinite(x1))
+
+
+@standard
+def sin(xp: Namespace, x: Array, /) -> Array:
+    """Sine.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.sin([0.0, ad.pi / 2])
+    tensor([0., 1.], dtype=float32)
+    """
+
+
+@sin.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g * xp.cos(x)
+
+
+@standard
+def cos(xp: Namespace, x: Array, /) -> Array:
+    """Cosine.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.cos([0.0, ad.pi])
+    tensor([ 1., -1.], dtype=float32)
+    """
+
+
+@cos.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return -g * xp.sin(x)
+
+
+@standard
+def tan(xp: Namespace, x: Array, /) -> Array:
+    """Tangent.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.tan([0.0, 1.0])
+    tensor([0.       , 1.5574077], dtype=float32)
+    """
+
+
+@tan.vjp
+def _(xp: Namespace, g: Array, out: Array) -> Array:
+    return g * (1 + out * out)
+
+
+@standard
+def asin(xp: Namespace, x: Array, /) -> Array:
+    """Inverse sine, in ``[-pi/2, pi/2]``; its derivative is infinite at -1 and 1.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.asin([0.0, 1.0])
+    tensor([0.       , 1.5707964], dtype=float32)
+    """
+
+
+@asin.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / xp.sqrt((1 - x) * (1 + x))
+
+
+@standard
+def acos(xp: Namespace, x: Array, /) -> Array:
+    """Inverse cosine, in ``[0, pi]``; its derivative is infinite at -1 and 1.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.acos([1.0, 0.0])
+    tensor([0.       , 1.5707964], dtype=float32)
+    """
+
+
+@acos.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return -g / xp.sqrt((1 - x) * (1 + x))
+
+
+@standard
+def atan(xp: Namespace, x: Array, /) -> Array:
+    """Inverse tangent, in ``[-pi/2, pi/2]``.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.atan([0.0, 1.0])
+    tensor([0.       , 0.7853982], dtype=float32)
+    """
+
+
+@atan.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / (1 + x * x)
+
+
+@standard
+def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """Angle of the point with ordinate ``x1`` and abscissa ``x2``, in ``[-pi, pi]``.
+
+    At the origin, where there is no derivative, 0 is chosen, as in PyTorch.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.atan2([1.0, 0.0], [0.0, -1.0])
+    tensor([1.5707964, 3.1415927], dtype=float32)
+    """
+
+
+@atan2.vjp("x1")
+def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
+    radius = _radius(xp, x1, x2)
+    return g * (x2 / radius / radius)
+
+
+@atan2.vjp("x2")
+def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
+    radius = _radius(xp, x1, x2)
+    return -g * (x1 / radius / radius)
+
+
+def _radius(xp: Namespace, x1: Array, x2: Array) -> Array:
+    radius = xp.hypot(x1, x2)
+    return xp.where(radius == 0, 1, radius)
+
+
+@standard
+def sinh(xp: Namespace, x: Array, /) -> Array:
+    """Hyperbolic sine.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.sinh([0.0, 1.0])
+    tensor([0.       , 1.1752012], dtype=float32)
+    """
+
+
+@sinh.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g * xp.cosh(x)
+
+
+@standard
+def cosh(xp: Namespace, x: Array, /) -> Array:
+    """Hyperbolic cosine.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.cosh([0.0, 1.0])
+    tensor([1.       , 1.5430807], dtype=float32)
+    """
+
+
+@cosh.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g * xp.sinh(x)
+
+
+@standard
 def tanh(xp: Namespace, x: Array, /) -> Array:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.tanh([0.0, 1.0, 100.0])
+    tensor([0.       , 0.7615942, 1.       ], dtype=float32)
+    """
 
 
 @tanh.vjp
 def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g * (1 - out * out)
+
+
+@standard
+def asinh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic sine.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.asinh([0.0, 1.0])
+    tensor([0.       , 0.8813736], dtype=float32)
+    """
+
+
+@asinh.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / xp.sqrt(x * x + 1)
+
+
+@standard
+def acosh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic cosine; its derivative is infinite at 1.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.acosh([1.0, 2.0])
+    tensor([0.      , 1.316958], dtype=float32)
+    """
+
+
+@acosh.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    # Two roots: the principal root of the product would take the wrong branch left of 0.
+    return g / (xp.sqrt(x - 1) * xp.sqrt(x + 1))
+
+
+@standard
+def atanh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic tangent; its derivative is infinite at -1 and 1.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.atanh([0.0, 0.5])
+    tensor([0.       , 0.5493061], dtype=float32)
+    """
+
+
+@atanh.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    return g / ((1 - x) * (1 + x))
+
+
+@standard
+def sinc(xp: Namespace, x: Array, /) -> Array:
+    """Normalised cardinal sine ``sin(pi x) / (pi x)``, 1 at 0.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.sinc([0.0, 0.5])
+    tensor([1.       , 0.6366198], dtype=float32)
+    """
+
+
+@sinc.vjp
+def _(xp: Namespace, g: Array, x: Array) -> Array:
+    # (cos(pi x) - sinc(x)) / x loses its digits near 0, where the power series has them.
+    near = xp.abs(x) < 0.05
+    u = math.pi * x
+    s = u * u
+    series = -math.pi * u * (1 / 3 - s * (1 / 30 - s * (1 / 840 - s * (1 / 45360))))
+    distant = xp.where(near, 1, x)
+    return g * xp.where(near, series, (xp.cos(u) - xp.sinc(distant)) / distant)
+
+
+@primitive
+def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
+    """``x * log(y)``, and 0 where ``x`` is 0, unless ``y`` is NaN.
+
+    ``d/dx = log(y)``, and 0 where ``x`` is 0 and ``y <= 0``, as in PyTorch; ``d/dy = x / y``,
+    and 0 where ``x`` is 0 (PyTorch gives NaN where ``y`` is 0 too).
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.xlogy([0.0, 2.0], [0.0, 1.0])
+    tensor([0., 0.], dtype=float32)
+    """
+    return x * xp.log(xp.where((x == 0) & ~xp.isnan(y), 1, y))
+
+
+@xlogy.vjp("x")
+def _(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
+    return g * xp.log(xp.where((x == 0) & (y <= 0), 1, y))
+
+
+@xlogy.vjp("y")
+def _(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
+    return g * (x / xp.where((x == 0) & (y == 0), 1, y))
