@@ -114,8 +114,8 @@ def elu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.elu([-1.0, 2.0])
-    tensor([-0.63212055,  2.        ], dtype=float32)
+    >>> ad.elu([-1.0, 2.0]).round(4)
+    tensor([-0.6321,  2.    ], dtype=float32)
     """
     return _above(xp, x) + alpha * xp.expm1(_below(xp, x))
 
@@ -143,8 +143,8 @@ def selu(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.selu([-1.0, 2.0])
-    tensor([-1.1113307,  2.101402 ], dtype=float32)
+    >>> ad.selu([-1.0, 2.0]).round(4)
+    tensor([-1.1113,  2.1014], dtype=float32)
     """
     return _SELU_SCALE * (_above(xp, x) + _SELU_ALPHA * xp.expm1(_below(xp, x)))
 
@@ -163,8 +163,8 @@ def celu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.celu([-1.0, 2.0], 2.0)
-    tensor([-0.7869387,  2.       ], dtype=float32)
+    >>> ad.celu([-1.0, 2.0], 2.0).round(4)
+    tensor([-0.7869,  2.    ], dtype=float32)
     """
     return _above(xp, x) + alpha * xp.expm1(_below(xp, x) / alpha)
 
@@ -181,8 +181,8 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.sigmoid([0.0, 1.0, -1000.0])
-    tensor([0.5       , 0.73105854, 0.        ], dtype=float32)
+    >>> ad.sigmoid([0.0, 1.0, -1000.0]).round(4)
+    tensor([0.5   , 0.7311, 0.    ], dtype=float32)
     """
     with _overflowing(xp):
         out = xp.exp(-_floating(x))
@@ -202,8 +202,8 @@ def logsigmoid(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.logsigmoid([0.0, -1000.0])
-    tensor([-6.931472e-01, -1.000000e+03], dtype=float32)
+    >>> ad.logsigmoid([-50.0, 0.0, 1000.0]).round(4)
+    tensor([-50.    ,  -0.6931,   0.    ], dtype=float32)
     """
     return _below(xp, x) - xp.log1p(xp.exp(-xp.abs(x)))
 
@@ -229,8 +229,8 @@ def softplus(xp: Namespace, x: Array, /, beta: float = 1.0, threshold: float = 2
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.softplus([0.0, 1000.0])
-    tensor([6.931472e-01, 1.000000e+03], dtype=float32)
+    >>> ad.softplus([-1000.0, 0.0, 50.0]).round(4)
+    tensor([ 0.    ,  0.6931, 50.    ], dtype=float32)
     """
     scaled = x * beta
     bend = xp.log1p(xp.exp(-xp.abs(scaled)) * (scaled <= threshold))
@@ -285,8 +285,8 @@ def gelu(xp: Namespace, x: Array, /, approximate: Literal["none", "tanh"] = "non
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.gelu([-1.0, 2.0])
-    tensor([-0.15865526,  1.9544997 ], dtype=float32)
+    >>> ad.gelu([-1.0, 2.0]).round(4)
+    tensor([-0.1587,  1.9545], dtype=float32)
     """
     if approximate == "none":
         return x * _phi(xp, x)
@@ -321,8 +321,8 @@ def silu(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.silu([-1.0, 2.0])
-    tensor([-0.26894143,  1.7615942 ], dtype=float32)
+    >>> ad.silu([-1.0, 2.0]).round(4)
+    tensor([-0.2689,  1.7616], dtype=float32)
     """
     return x * xp.sigmoid(x)
 
@@ -340,8 +340,8 @@ def mish(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.mish([-1.0, 2.0])
-    tensor([-0.30340146,  1.9439592 ], dtype=float32)
+    >>> ad.mish([-1.0, 2.0]).round(4)
+    tensor([-0.3034,  1.944 ], dtype=float32)
     """
     return x * xp.tanh(xp.softplus(x))
 

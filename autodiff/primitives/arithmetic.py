@@ -372,7 +372,7 @@ def astype(
     --------
     >>> import autodiff as ad
     >>> ad.astype([1.5, -2.5], ad.int64)
-    tensor([ 1, -2])
+    tensor([ 1, -2], dtype=int64)
     """
     if x.dtype.kind == "c" and xp.dtype(dtype).kind in "iuf":
         message = f"astype: {describe(x)} to {xp.dtype(dtype)} would drop the imaginary part"

@@ -26,8 +26,14 @@ _NEAR = (
         3.77485237685302021e2,
         3.20937758913846947e3,
     ),
-    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
-)  # fmt: skip
+    (
+        1.0,
+        2.36012909523441209e1,
+        2.44024637934444173e2,
+        1.28261652607737228e3,
+        2.84423683343917062e3,
+    ),
+)
 # Up to 4: erfc(x) = exp(-x^2) P(x) / Q(x).
 _MIDDLE = (
     (
@@ -121,8 +127,8 @@ def erf(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.erf([0.0, 1.0])
-    tensor([0.       , 0.8427008], dtype=float32)
+    >>> ad.erf([0.0, 1.0]).round(4)
+    tensor([0.    , 0.8427], dtype=float32)
     """
     vector, dtype = _prepared(x, "erf")
     near = xp.abs(vector) <= 0.46875
@@ -146,8 +152,8 @@ def erfc(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.erfc([0.0, 1.0, 9.0])
-    tensor([1.0000000e+00, 1.5729921e-01, 4.1370318e-37], dtype=float32)
+    >>> ad.erfc([0.0, 1.0]).round(4)
+    tensor([1.    , 0.1573], dtype=float32)
     """
     vector, dtype = _prepared(x, "erfc")
     near = xp.abs(vector) <= 0.46875

@@ -21,7 +21,7 @@ def equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.equal([1.0, 2.0], 2.0)
-    tensor([False,  True])
+    tensor([False,  True], dtype=bool)
     """
 
 
@@ -33,7 +33,7 @@ def not_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.not_equal([1.0, 2.0], 2.0)
-    tensor([ True, False])
+    tensor([ True, False], dtype=bool)
     """
 
 
@@ -45,7 +45,7 @@ def less(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.less([1.0, 2.0], 2.0)
-    tensor([ True, False])
+    tensor([ True, False], dtype=bool)
     """
 
 
@@ -57,7 +57,7 @@ def less_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.less_equal([1.0, 2.0], 2.0)
-    tensor([ True,  True])
+    tensor([ True,  True], dtype=bool)
     """
 
 
@@ -69,7 +69,7 @@ def greater(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.greater([1.0, 2.0], 1.0)
-    tensor([False,  True])
+    tensor([False,  True], dtype=bool)
     """
 
 
@@ -81,7 +81,7 @@ def greater_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.greater_equal([1.0, 2.0], 1.0)
-    tensor([ True,  True])
+    tensor([ True,  True], dtype=bool)
     """
 
 
@@ -93,7 +93,7 @@ def logical_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.logical_and([True, True], [True, False])
-    tensor([ True, False])
+    tensor([ True, False], dtype=bool)
     """
 
 
@@ -105,7 +105,7 @@ def logical_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.logical_or([True, False], [False, False])
-    tensor([ True, False])
+    tensor([ True, False], dtype=bool)
     """
 
 
@@ -117,7 +117,7 @@ def logical_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.logical_xor([True, True], [True, False])
-    tensor([False,  True])
+    tensor([False,  True], dtype=bool)
     """
 
 
@@ -129,7 +129,7 @@ def logical_not(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.logical_not([True, False])
-    tensor([False,  True])
+    tensor([False,  True], dtype=bool)
     """
 
 
@@ -141,7 +141,7 @@ def bitwise_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_and([6, 5], 3)
-    tensor([2, 1])
+    tensor([2, 1], dtype=int64)
     """
 
 
@@ -153,7 +153,7 @@ def bitwise_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_or([6, 5], 3)
-    tensor([7, 7])
+    tensor([7, 7], dtype=int64)
     """
 
 
@@ -165,7 +165,7 @@ def bitwise_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_xor([6, 5], 3)
-    tensor([5, 6])
+    tensor([5, 6], dtype=int64)
     """
 
 
@@ -177,7 +177,7 @@ def bitwise_left_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_left_shift([1, 3], 2)
-    tensor([ 4, 12])
+    tensor([ 4, 12], dtype=int64)
     """
 
 
@@ -189,7 +189,7 @@ def bitwise_right_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_right_shift([4, 13], 2)
-    tensor([1, 3])
+    tensor([1, 3], dtype=int64)
     """
 
 
@@ -201,7 +201,7 @@ def bitwise_invert(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.bitwise_invert([0, 5])
-    tensor([-1, -6])
+    tensor([-1, -6], dtype=int64)
     """
 
 
@@ -213,7 +213,7 @@ def isnan(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.isnan([1.0, ad.inf, ad.nan])
-    tensor([False, False,  True])
+    tensor([False, False,  True], dtype=bool)
     """
 
 
@@ -225,7 +225,7 @@ def isinf(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.isinf([1.0, -ad.inf, ad.nan])
-    tensor([False,  True, False])
+    tensor([False,  True, False], dtype=bool)
     """
 
 
@@ -237,7 +237,7 @@ def isfinite(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.isfinite([1.0, ad.inf, ad.nan])
-    tensor([ True, False, False])
+    tensor([ True, False, False], dtype=bool)
     """
 
 
@@ -249,5 +249,5 @@ def signbit(xp: Namespace, x: Array, /) -> Array:
     --------
     >>> import autodiff as ad
     >>> ad.signbit([1.0, -0.0, -2.0])
-    tensor([False,  True,  True])
+    tensor([False,  True,  True], dtype=bool)
     """

@@ -8,8 +8,28 @@ from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.namespace import Namespace
 
 __all__ = [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "exp", "expm1",
-    "log", "log10", "log1p", "log2", "logaddexp", "sin", "sinc", "sinh", "tan", "tanh", "xlogy",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "sin",
+    "sinc",
+    "sinh",
+    "tan",
+    "tanh",
+    "xlogy",
 ]  # fmt: skip
 
 
@@ -20,8 +40,8 @@ def exp(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.exp([0.0, 1.0])
-    tensor([1.       , 2.7182817], dtype=float32)
+    >>> ad.exp([0.0, 1.0]).round(4)
+    tensor([1.    , 2.7183], dtype=float32)
     """
 
 
@@ -54,8 +74,8 @@ def log(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.log([1.0, 2.0])
-    tensor([0.       , 0.6931472], dtype=float32)
+    >>> ad.log([1.0, 2.0]).round(4)
+    tensor([0.    , 0.6931], dtype=float32)
     """
 
 
@@ -105,7 +125,7 @@ def log10(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.log10([1.0, 1000.0])
+    >>> ad.log10([1.0, 1000.0]).round(4)
     tensor([0., 3.], dtype=float32)
     """
 
@@ -126,8 +146,8 @@ def logaddexp(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.logaddexp([0.0, 1000.0, -ad.inf], [0.0, 1000.0, 2.0])
-    tensor([   0.6931472, 1000.6931   ,    2.       ], dtype=float32)
+    >>> ad.logaddexp([0.0, 1000.0], [-ad.inf, 0.0])
+    tensor([   0., 1000.], dtype=float32)
     """
     # NumPy's own takes twenty times as long: one element at a time.
     top, bottom = xp.maximum(x1, x2), xp.minimum(x1, x2)
@@ -191,8 +211,8 @@ def tan(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.tan([0.0, 1.0])
-    tensor([0.       , 1.5574077], dtype=float32)
+    >>> ad.tan([0.0, 1.0]).round(4)
+    tensor([0.    , 1.5574], dtype=float32)
     """
 
 
@@ -208,8 +228,8 @@ def asin(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.asin([0.0, 1.0])
-    tensor([0.       , 1.5707964], dtype=float32)
+    >>> ad.asin([0.0, 1.0]).round(4)
+    tensor([0.    , 1.5708], dtype=float32)
     """
 
 
@@ -225,8 +245,8 @@ def acos(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.acos([1.0, 0.0])
-    tensor([0.       , 1.5707964], dtype=float32)
+    >>> ad.acos([1.0, 0.0]).round(4)
+    tensor([0.    , 1.5708], dtype=float32)
     """
 
 
@@ -242,8 +262,8 @@ def atan(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.atan([0.0, 1.0])
-    tensor([0.       , 0.7853982], dtype=float32)
+    >>> ad.atan([0.0, 1.0]).round(4)
+    tensor([0.    , 0.7854], dtype=float32)
     """
 
 
@@ -261,8 +281,8 @@ def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.atan2([1.0, 0.0], [0.0, -1.0])
-    tensor([1.5707964, 3.1415927], dtype=float32)
+    >>> ad.atan2([1.0, 0.0], [0.0, -1.0]).round(4)
+    tensor([1.5708, 3.1416], dtype=float32)
     """
 
 
@@ -290,8 +310,8 @@ def sinh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.sinh([0.0, 1.0])
-    tensor([0.       , 1.1752012], dtype=float32)
+    >>> ad.sinh([0.0, 1.0]).round(4)
+    tensor([0.    , 1.1752], dtype=float32)
     """
 
 
@@ -307,8 +327,8 @@ def cosh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.cosh([0.0, 1.0])
-    tensor([1.       , 1.5430807], dtype=float32)
+    >>> ad.cosh([0.0, 1.0]).round(4)
+    tensor([1.    , 1.5431], dtype=float32)
     """
 
 
@@ -324,8 +344,8 @@ def tanh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.tanh([0.0, 1.0, 100.0])
-    tensor([0.       , 0.7615942, 1.       ], dtype=float32)
+    >>> ad.tanh([0.0, 1.0, 100.0]).round(4)
+    tensor([0.    , 0.7616, 1.    ], dtype=float32)
     """
 
 
@@ -341,8 +361,8 @@ def asinh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.asinh([0.0, 1.0])
-    tensor([0.       , 0.8813736], dtype=float32)
+    >>> ad.asinh([0.0, 1.0]).round(4)
+    tensor([0.    , 0.8814], dtype=float32)
     """
 
 
@@ -358,8 +378,8 @@ def acosh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.acosh([1.0, 2.0])
-    tensor([0.      , 1.316958], dtype=float32)
+    >>> ad.acosh([1.0, 2.0]).round(4)
+    tensor([0.   , 1.317], dtype=float32)
     """
 
 
@@ -376,8 +396,8 @@ def atanh(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.atanh([0.0, 0.5])
-    tensor([0.       , 0.5493061], dtype=float32)
+    >>> ad.atanh([0.0, 0.5]).round(4)
+    tensor([0.    , 0.5493], dtype=float32)
     """
 
 
@@ -393,8 +413,8 @@ def sinc(xp: Namespace, x: Array, /) -> Array:
     Examples
     --------
     >>> import autodiff as ad
-    >>> ad.sinc([0.0, 0.5])
-    tensor([1.       , 0.6366198], dtype=float32)
+    >>> ad.sinc([0.0, 0.5]).round(4)
+    tensor([1.    , 0.6366], dtype=float32)
     """
 
 
