@@ -106,7 +106,7 @@ def _record(
     recording = primitive.differentiable and mode.recording and True in mask
     if type(out) is tuple:
         out = tuple([_as_array(part) for part in out])
-        if not recording:
+        if not recording or not out:
             return tuple([make_tensor(part) for part in out])
     else:
         out = _as_array(out)
