@@ -224,10 +224,22 @@ def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
         message = f"setitem(x: {describe(x)}, value: {describe(value)})"
         raise DTypeError(f"{message}: real elements can't hold complex values. Take its real part.")
     try:
+        if getattr(value, "ndim", 0) and may_repeat(index):
+            # NumPy writes in the order in which the value lies in memory, but which write is
+            # the last must depend on the index alone.
+            value = _laid_out(xp, value, out[index].shape)
         out[index] = value
     except TypeError as error:  # a slice of floats
         raise IndexError(str(error)) from error
     return out
+
+
+def _laid_out(xp: Namespace, value: Array, shape: Shape) -> Array:
+    """Broadcast a value to a shape as an assignment does, in row-major order in memory."""
+    extra = value.ndim - len(shape)
+    if extra > 0 and value.shape[:extra] == (1,) * extra:
+        value = value.reshape(value.shape[extra:])
+    return xp.ascontiguousarray(xp.broadcast_to(value, shape))
 
 
 @setitem.vjp("x")
