@@ -26,6 +26,7 @@ from autodiff.primitives import (
     statistics,
     taking,
     transcendental,
+    windows,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "statistics",
     "taking",
     "transcendental",
+    "windows",
 ]

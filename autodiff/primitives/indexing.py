@@ -77,9 +77,13 @@ def getitem(xp: Namespace, x: Array, /, index: Any) -> Array:
     >>> x.grad
     tensor([1., 0., 2.], dtype=float32)
     """
+    return _read(x, index)
+
+
+def _read(x: Array, index: Any) -> Array:
     try:
         return x[index]
-    except (TypeError, ValueError) as error:  # a slice of floats, a step of 0
+    except (TypeError, ValueError) as error:  # a slice of floats, a step of 0, a ragged list
         raise IndexError(str(error)) from error
 
 
@@ -126,10 +130,12 @@ def _(xp: Namespace, g: Array, index: Any) -> Array:
 
 
 def _items(index: Any) -> list[Any]:
-    """Return an index's members, lists as arrays."""
+    """Return an index's members, sequences of numbers as arrays."""
     items = index if isinstance(index, tuple) else (index,)
     return [
-        np.asarray(item, None if item else np.intp) if isinstance(item, list) else item
+        item
+        if _is_basic(item) or isinstance(item, bool) or hasattr(item, "dtype")
+        else np.asarray(item, None if np.size(item) else np.intp)
         for item in items
     ]
 
@@ -229,8 +235,9 @@ def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
             # the last must depend on the index alone.
             value = _laid_out(xp, value, out[index].shape)
         out[index] = value
-    except TypeError as error:  # a slice of floats
-        raise IndexError(str(error)) from error
+    except (TypeError, ValueError):
+        _read(out, index)  # raises if it was the index
+        raise
     return out
 
 

@@ -195,8 +195,6 @@ def gather(xp: Namespace, x: Array, /, axis: int, index: Any) -> Any:
     index = _integers("gather", index)
     axis = axis_of("gather", x, axis)
     _within("gather", x, index, axis)
-    if index.ndim == 0:
-        return x[index]
     return xp.getitem(x, _along(index, index.shape, axis))
 
 
@@ -236,7 +234,7 @@ def scatter_add(xp: Namespace, x: Array, /, index: Any, values: Any, axis: int =
     if values.ndim:
         _within("scatter_add", values, index, None)
         values = values[tuple(slice(n) for n in index.shape)]
-    spelled = _along(index, index.shape, axis) if index.ndim else index
+    spelled = _along(index, index.shape, axis)
     return x + xp.scatter(xp.broadcast_to(values, index.shape), spelled, tuple(x.shape))
 
 

@@ -1,0 +1,211 @@
+"""Borders and windows: padding, sliding windows and their overlapping sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.primitive import Array, primitive
+from autodiff.errors import OptionError, ShapeError, describe
+from autodiff.namespace import Namespace
+
+__all__ = ["overlap_add", "pad", "sliding_window_view"]
+
+Shape = tuple[int, ...]
+
+_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+@primitive
+def pad(
+    xp: Namespace, x: Array, /, pad_width: Any, mode: str = "constant", constant_values: Any = 0
+) -> Array:
+    """Put a border around an array.
+
+    Parameters
+    ----------
+    x : (N_1, N_2, ...)
+    pad_width : int, (before, after), or ((before_1, after_1), (before_2, after_2), ...)
+        How many elements to add at each end: the same for all axes, or one pair for each.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What the border holds: ``constant_values``; the element at the edge; the elements
+        mirrored at it, without it (reflect) or with it (symmetric); those of the other end.
+    constant_values : number, or pairs as for ``pad_width``
+
+    Returns
+    -------
+    (before_1 + N_1 + after_1, ...)
+
+    Raises
+    ------
+    OptionError
+        If the mode is unknown.
+    ShapeError
+        If ``pad_width`` does not fit the axes or is negative, or there is nothing to mirror.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.pad([1, 2, 3], (2, 1))
+    tensor([0, 0, 1, 2, 3, 0], dtype=int64)
+    >>> ad.pad([1, 2, 3], (2, 1), mode="reflect")
+    tensor([3, 2, 1, 2, 3, 2], dtype=int64)
+    """
+    if mode not in _MODES:
+        message = f"pad(x: {describe(x)}): the mode {mode!r} is unknown"
+        raise OptionError(f"{message}. Give one of {', '.join(map(repr, _MODES))}.")
+    widths = _pairs(pad_width, len(x.shape))
+    if any(width < 0 for pair in widths for width in pair):
+        message = f"pad(x: {describe(x)}): the negative pad_width {pad_width}"
+        raise ShapeError(f"{message} would cut elements off. Use a slice for that.")
+    if mode != "constant":
+        return xp.pad(x, widths, mode=mode) if x.ndim else x
+    if np.ndim(constant_values):
+        return xp.pad(x, widths, constant_values=constant_values)
+    shape = [before + n + after for (before, after), n in zip(widths, x.shape, strict=True)]
+    out = xp.full(tuple(shape), constant_values, dtype=x.dtype)
+    out[_inside(widths, x.shape)] = x
+    return out
+
+
+@pad.vjp
+def _(xp: Namespace, g: Array, x_shape: Shape, pad_width: Any, mode: str) -> Array:
+    widths = _pairs(pad_width, len(x_shape))
+    if mode == "constant":
+        return g[_inside(widths, x_shape)]
+    for axis, (pair, n) in enumerate(zip(widths, x_shape, strict=True)):
+        if any(pair):
+            source = np.pad(np.arange(n), pair, mode=mode)  # type: ignore[call-overload]
+            shape = (*g.shape[:axis], n, *g.shape[axis + 1 :])
+            g = xp.scatter(g, (slice(None),) * axis + (source,), shape)
+    return g
+
+
+def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """Spell ``pad_width`` out as one pair for each axis."""
+    pairs = np.asarray(pad_width)
+    if pairs.dtype.kind not in "iu":
+        raise OptionError(f"pad: pad_width must hold integers, not {pad_width!r}.")
+    return [(int(before), int(after)) for before, after in np.broadcast_to(pairs, (ndim, 2))]
+
+
+def _inside(widths: list[tuple[int, int]], shape: Shape) -> tuple[slice, ...]:
+    return tuple(slice(before, before + n) for (before, _), n in zip(widths, shape, strict=True))
+
+
+@primitive
+def sliding_window_view(xp: Namespace, x: Array, /, window_shape: Any, axis: Any = None) -> Array:
+    """All windows of a shape, at every position: a view, nothing is copied.
+
+    Parameters
+    ----------
+    x : (N_1, N_2, ...)
+    window_shape : int or tuple of int
+        The sizes K of the window along the axes it slides on.
+    axis : int or tuple of int, optional
+        Those axes; None: all, and ``window_shape`` has as many entries.
+
+    Returns
+    -------
+    (N_1 - K_1 + 1, N_2 - K_2 + 1, ..., K_1, K_2, ...)
+        For each position the window that starts there. To move by more than one step, or
+        to spread a window out, slice the result.
+
+    Raises
+    ------
+    ShapeError, AxisError
+        If the window is longer than its axis, or does not fit the axes.
+
+    Notes
+    -----
+    The gradient is :func:`overlap_add`.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.sliding_window_view([1, 2, 3, 4], 3)
+    tensor([[1, 2, 3],
+            [2, 3, 4]], dtype=int64)
+    """
+    return xp.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+@sliding_window_view.vjp
+def _(xp: Namespace, g: Array, x_shape: Shape, axis: Any) -> Array:
+    return xp.overlap_add(g, x_shape, axis)
+
+
+@primitive
+def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> Array:
+    """Add windows up where they came from: the transpose of :func:`sliding_window_view`.
+
+    Parameters
+    ----------
+    x : (N_1 - K_1 + 1, N_2 - K_2 + 1, ..., K_1, K_2, ...)
+    shape : tuple of int
+        The result's, ``(N_1, N_2, ...)``.
+    axis : int or tuple of int, optional
+        The axes on which the window slid; None: all.
+
+    Raises
+    ------
+    ShapeError
+        If the windows are not those of an array of that shape.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.overlap_add([[1, 2, 3], [10, 20, 30]], (4,))
+    tensor([ 1, 12, 23, 30], dtype=int64)
+    """
+    shape = tuple(shape)
+    positions, window = x.shape[: len(shape)], x.shape[len(shape) :]
+    axes = _axes(axis, len(shape))
+    reached = list(positions)
+    if len(axes) == len(window) and len(positions) == len(shape):
+        for a, k in zip(axes, window, strict=True):
+            reached[a] += k - 1
+    if len(axes) != len(window) or tuple(reached) != shape:
+        message = f"overlap_add(x: {describe(x)}): these are not the windows"
+        raise ShapeError(f"{message} of an array of shape {shape} along the axes {axes}.")
+    out = xp.zeros(shape, dtype=x.dtype)
+    # One addition for each place in the window (all windows at once), or one for each
+    # window: whichever are fewer.
+    if len(set(axes)) == len(axes) and _fewer(positions, axes, window):
+        whole = [slice(None)] * len(shape)
+        for start in np.ndindex(*(positions[a] for a in axes)):
+            here, there = list[Any](whole), list(whole)
+            for a, s, k in zip(axes, start, window, strict=True):
+                here[a], there[a] = s, slice(s, s + k)
+            ends = tuple(range(-len(axes), 0))
+            out[tuple(there)] += xp.moveaxis(x[tuple(here)], ends, axes)
+        return out
+    for offset in np.ndindex(*window):
+        starts = [0] * len(shape)
+        for a, o in zip(axes, offset, strict=True):
+            starts[a] += o
+        there = [slice(s, s + n) for s, n in zip(starts, positions, strict=True)]
+        out[tuple(there)] += x[(..., *offset)]
+    return out
+
+
+@overlap_add.vjp
+def _(xp: Namespace, g: Array, x_shape: Shape, shape: Shape, axis: Any) -> Array:
+    return xp.sliding_window_view(g, x_shape[len(shape) :], _axes(axis, len(shape)))
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes on which a window slides, counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise np.exceptions.AxisError(a, ndim)
+    return tuple(a % ndim for a in axes)
+
+
+def _fewer(positions: Shape, axes: tuple[int, ...], window: Shape) -> bool:
+    return math.prod(positions[a] for a in axes) < math.prod(window)

@@ -1,0 +1,94 @@
+"""Cases of ``autodiff/primitives/windows.py``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.cases import Case, normal
+
+
+def padded(shape, pad_width, mode="constant", torch=None, **options):
+    return Case(
+        "pad",
+        (normal(*shape),),
+        {"pad_width": pad_width, "mode": mode, **options},
+        torch=torch,
+        reference=lambda x: np.pad(x, pad_width, mode, **options),
+        name=f"{shape} {pad_width} {mode} {options}",
+    )
+
+
+def torch_pad(mode, *widths):
+    """PyTorch's pad, which wants two leading axes for all modes but the constant one."""
+
+    def call(x):
+        import torch
+
+        return torch.nn.functional.pad(x[None, None], widths, mode)[0, 0]
+
+    return call
+
+
+def windows(shape, window, axis=None, torch=None):
+    return Case(
+        "sliding_window_view",
+        (normal(*shape),),
+        {"window_shape": window, "axis": axis},
+        torch=torch,
+        reference=lambda x: np.lib.stride_tricks.sliding_window_view(x, window, axis),
+        name=f"{shape} {window} {axis}",
+    )
+
+
+def overlapped(shape, window, axis=None):
+    taken = np.lib.stride_tricks.sliding_window_view(np.zeros(shape), window, axis).shape
+
+    def reference(x):
+        places = np.arange(np.prod(shape)).reshape(shape)
+        out = np.zeros(int(np.prod(shape)))
+        np.add.at(out, np.lib.stride_tricks.sliding_window_view(places, window, axis), x)
+        return out.reshape(shape)
+
+    options = {"shape": shape, "axis": axis}
+    name = f"{shape} {window} {axis}"
+    return Case("overlap_add", (normal(*taken),), options, reference=reference, name=name)
+
+
+WINDOWS = [
+    ((5,), 3),
+    ((5,), 1),
+    ((3,), 3),
+    ((4,), (4,)),
+    ((4, 5), (2, 3)),
+    ((2, 5), 2, 1),
+    ((2, 5, 3), 2, -2),
+    ((2, 4, 5), (2, 3), (1, 2)),
+    ((2, 4, 5), (4, 4), (-1, 1)),
+    ((3, 2, 4), (3, 3), (2, 0)),
+    ((6,), (2, 3), (0, 0)),
+    ((0, 3), 2, 1),
+]
+
+CASES = [
+    padded((3,), 2, torch=torch_pad("constant", 2, 2)),
+    padded((3,), (1, 0), constant_values=5.0),
+    padded((2, 3), ((1, 0), (0, 2)), torch=torch_pad("constant", 0, 2, 1, 0)),
+    padded((2, 3), 1, constant_values=((1, 2), (3, 4))),
+    padded((2, 0), 1),
+    padded((), 3),
+    padded((2, 3), 0),
+    padded((3,), (2, 1), "edge", torch_pad("replicate", 2, 1)),
+    padded((2, 3), ((1, 2), (0, 3)), "edge", torch_pad("replicate", 0, 3, 1, 2)),
+    padded((4,), (3, 1), "reflect", torch_pad("reflect", 3, 1)),
+    padded((2, 3), (5, 4), "reflect"),
+    padded((3, 4), ((2, 1), (1, 3)), "reflect", torch_pad("reflect", 1, 3, 2, 1)),
+    padded((1,), 2, "reflect"),
+    padded((3,), (2, 7), "symmetric"),
+    padded((2, 3), ((1, 0), (2, 1)), "symmetric"),
+    padded((4,), (3, 4), "wrap", torch_pad("circular", 3, 4)),
+    padded((2, 3), (5, 4), "wrap"),
+    padded((0, 2), ((0, 0), (1, 1)), "wrap"),
+    *[windows(*given) for given in WINDOWS],
+    windows((7, 2), 3, 0, torch=lambda x: x.unfold(0, 3, 1)),
+    *[overlapped(*given) for given in WINDOWS],
+]
