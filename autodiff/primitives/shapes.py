@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autodiff.engine.primitive import Array, composite, primitive, standard
 from autodiff.errors import ShapeError, describe, explain
 from autodiff.namespace import Namespace
+
+if TYPE_CHECKING:
+    from autodiff.tensor import Tensor
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "expand_dims", "flatten", "flip", "matrix_transpose",
@@ -70,7 +73,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape) -> Array:
 
 
 @composite
-def flatten(xp: Namespace, x: Array, /, start_axis: int = 0, end_axis: int = -1) -> Any:
+def flatten(xp: Namespace, x: Array, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     """Join the axes from ``start_axis`` to ``end_axis``, both included, into one.
 
     A 0-d tensor becomes one of shape ``(1,)``.
@@ -81,16 +84,18 @@ def flatten(xp: Namespace, x: Array, /, start_axis: int = 0, end_axis: int = -1)
     >>> ad.flatten(ad.zeros((2, 3, 4)), 1).shape
     (2, 12)
     """
+    if not x.shape:
+        x = xp.reshape(x, (1,))
     shape = tuple(x.shape)
-    if not shape:
-        return xp.reshape(x, (1,))
     start, end = axis_of("flatten", x, start_axis), axis_of("flatten", x, end_axis)
     if start > end:
         message = (
             f"flatten(x: {describe(x)}): start_axis {start_axis} comes after end_axis {end_axis}"
         )
         raise ShapeError(f"{message}. Exchange them.")
-    return xp.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    joined = math.prod(shape[start : end + 1])
+    flat: Tensor = xp.reshape(x, (*shape[:start], joined, *shape[end + 1 :]))
+    return flat
 
 
 @composite
