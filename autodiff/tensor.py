@@ -1,7 +1,7 @@
 """The tensor: the handle a user holds, with NumPy's operators and PyTorch's autograd verbs.
 
 A tensor is an array, and the node of the graph that made it. Its operators and most of its
-methods *are* the primitives: :data:`_OPERATORS` and :data:`_METHODS` list which.
+methods *are* functions of the package: the tables below and :mod:`autodiff.methods` list which.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 
 from autodiff import numpy_protocol
 from autodiff.arguments import check_device, to_dtype
+from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, mark_changed
-from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.operands import array_from_sequence, constant, strong
 from autodiff.errors import (
     DTypeError,
@@ -27,6 +27,7 @@ from autodiff.errors import (
     describe,
     explain,
 )
+from autodiff.methods import Methods, attach
 from autodiff.namespace import namespace_of, tensors
 from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
 
@@ -45,7 +46,7 @@ class RemovableHandle:
         self._hooks.pop(self._key, None)
 
 
-class Tensor(Handle):
+class Tensor(Handle, Methods):
     """An n-dimensional array that remembers how it was computed.
 
     Parameters
@@ -368,12 +369,21 @@ class Tensor(Handle):
         if self.size != 1:
             message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
             raise DTypeError(f"{message}. Index it, or reduce it with .sum() or .mean().")
-        return self.array.reshape(())[()]
+        value = self.array.reshape(())[()]
+        if kind != "complex" and self.dtype.kind == "c":
+            message = f"{kind}(): {describe(self)} is complex"
+            raise DTypeError(f"{message}. Take .real, .imag or abs() first.")
+        return value
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            message = f"bool(): the truth value of {describe(self)} is ambiguous"
+            raise ShapeError(f"{message}. Use .any() or .all(), or .size for emptiness.")
         return bool(self.array)
 
     def __len__(self) -> int:
+        if self.ndim == 0:
+            raise DTypeError("len() of a 0-d tensor: it has no axis. Use .size.")
         return len(self.array)
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -383,10 +393,24 @@ class Tensor(Handle):
         return iter(joining.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self.array == constant(value)).any())
+        return _comparable(value) and bool((self.array == constant(value)).any())
 
-    # Comparison is elementwise; hashing stays by identity.
+    # Comparison is elementwise, but with what is no array or number (``t == None``) it is
+    # Python's, False; hashing stays by identity, so that tensors can be keys.
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return logic.equal(self, other) if _comparable(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return logic.not_equal(self, other) if _comparable(other) else NotImplemented
+
     __hash__ = object.__hash__
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
 
     def __copy__(self) -> Tensor:
         return self.clone()
@@ -397,7 +421,7 @@ class Tensor(Handle):
             raise GraphError(
                 f"{message}: only leaves can be copied deeply. Use .detach() or .clone()."
             )
-        copied = type(self)(self.array, requires_grad=self.requires_grad, name=self.name)
+        copied = _restore(type(self), self.array.copy(), self.requires_grad, self.name)
         if self.grad is not None:
             copied.grad = self.grad
         memo[id(self)] = copied
@@ -407,11 +431,13 @@ class Tensor(Handle):
         if not self.is_leaf:
             message = f"pickling the result of {self.node.operation}"  # type: ignore[union-attr]
             raise GraphError(f"{message}: only leaves can be pickled. Use .detach() first.")
-        return type(self), (self.array, self.requires_grad)
+        return _restore, (type(self), self.array, self.requires_grad, self.name)
 
     def __repr__(self) -> str:
         body = np.array2string(np.asarray(self.array), separator=", ", prefix="tensor(")
         parts = [body, f"dtype={self.dtype}"]
+        if self.size == 0 and self.ndim > 1:
+            parts.insert(1, f"shape={self.shape}")
         if self.node is not None:
             parts.append("requires_grad=True")
             if not self.is_leaf:
@@ -539,15 +565,18 @@ class Tensor(Handle):
         """Return it with its axes permuted: ``t.permute(2, 0, 1)``."""
         return shapes.permute_dims(self, _flat(axes))
 
-    def flatten(self, start_axis: int = 0, end_axis: int = -1) -> Tensor:
-        """Return it with the axes from ``start_axis`` to ``end_axis`` joined into one."""
-        return shapes.flatten(self, start_axis, end_axis)
+    @property
+    def real(self) -> Tensor:
+        """The real parts."""
+        return tensors.real(self)  # type: ignore[no-any-return]
 
-    ravel = flatten
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts."""
+        return tensors.imag(self)  # type: ignore[no-any-return]
 
-    if TYPE_CHECKING:  # The methods that `_METHODS` and `_OPERATORS` set below.
+    if TYPE_CHECKING:  # The operators that the tables below set.
 
-        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
         def __iadd__(self, other: Any) -> Tensor: ...  # noqa: PYI034
@@ -562,24 +591,35 @@ class Tensor(Handle):
         def __itruediv__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __floordiv__(self, other: Any) -> Tensor: ...
         def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __ifloordiv__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __mod__(self, other: Any) -> Tensor: ...
         def __rmod__(self, other: Any) -> Tensor: ...
-        def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
+        def __imod__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __pow__(self, other: Any) -> Tensor: ...
         def __rpow__(self, other: Any) -> Tensor: ...
+        def __ipow__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __matmul__(self, other: Any) -> Tensor: ...
         def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __imatmul__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __iand__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __ior__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __ixor__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __lshift__(self, other: Any) -> Tensor: ...
+        def __rlshift__(self, other: Any) -> Tensor: ...
+        def __ilshift__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __rshift__(self, other: Any) -> Tensor: ...
+        def __rrshift__(self, other: Any) -> Tensor: ...
+        def __irshift__(self, other: Any) -> Tensor: ...  # noqa: PYI034
         def __invert__(self) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
         def __pos__(self) -> Tensor: ...
         def __abs__(self) -> Tensor: ...
-        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
-        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
         def __lt__(self, other: Any) -> Tensor: ...
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
@@ -607,23 +647,11 @@ _UNARY_AND_COMPARISON: dict[str, Callable[..., Any]] = {
     "pos": arithmetic.positive,
     "abs": arithmetic.abs,
     "invert": logic.bitwise_invert,
-    "eq": logic.equal,
-    "ne": logic.not_equal,
     "lt": logic.less,
     "le": logic.less_equal,
     "gt": logic.greater,
     "ge": logic.greater_equal,
 }
-
-_METHODS = """
-    abs acos acosh all amax amin any argmax argmin argsort asin asinh astype atan atanh ceil
-    chunk clip conj cos cosh count_nonzero cumulative_max cumulative_prod cumulative_sum
-    diagonal divide dot erf erfc exp expand_dims expm1 flip floor gather imag isfinite isinf
-    isnan log log10 log1p log2 log_softmax logsumexp max mean median min multiply nonzero norm
-    outer pow prod quantile real reciprocal relu repeat roll round sigmoid sign sin sinh softmax
-    softplus sort split sqrt square squeeze std subtract sum swapaxes take take_along_axis tan
-    tanh tile topk trace tril triu trunc unstack var where
-""".split()
 
 
 def _reflected(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -635,16 +663,31 @@ def _assigning(operation: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _attach() -> None:
-    """Set the operators and methods that are functions of the package as they stand."""
+    """Set the operators and methods that are functions of the package."""
     for name, operation in _BINARY.items():
         setattr(Tensor, f"__{name}__", operation)
         setattr(Tensor, f"__r{name}__", _reflected(operation))
         setattr(Tensor, f"__i{name}__", _assigning(operation))
     for name, operation in _UNARY_AND_COMPARISON.items():
         setattr(Tensor, f"__{name}__", operation)
-    for name in _METHODS:
-        if hasattr(tensors, name):
-            setattr(Tensor, name, getattr(tensors, name))
+    attach(Tensor)
+
+
+_COMPARABLE = (Handle, np.ndarray, np.generic, bool, int, float, complex, list, tuple)
+
+
+def _comparable(value: Any) -> bool:
+    return isinstance(value, _COMPARABLE) or hasattr(value, "__array_namespace__")
+
+
+def _restore(cls: type[Tensor], array: Any, requires_grad: bool, name: str | None) -> Tensor:
+    """Make a copied or unpickled leaf, whatever parameters a subclass has."""
+    made = object.__new__(cls)
+    made.array = array
+    made.node = _leaf(array) if requires_grad else None
+    if name is not None:
+        made.name = name
+    return made
 
 
 def _flat(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
