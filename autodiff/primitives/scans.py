@@ -5,36 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive
-from autodiff.errors import AxisError, describe
+from autodiff.errors import DomainError, describe
 from autodiff.namespace import Namespace
+from autodiff.primitives.along import along, axis_of, first_entry, places_along, reversed_along
 
-__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum"]
-
-
-def _axis(operation: str, x: Array, axis: int | None) -> int:
-    """Return the axis counted from 0; the only one where none is given."""
-    if axis is not None and -x.ndim <= axis < x.ndim:
-        return axis % x.ndim  # type: ignore[no-any-return]
-    if axis is None and x.ndim == 1:
-        return 0
-    what = "no axis is given" if axis is None else f"there is no axis {axis}"
-    message = f"{operation}(x: {describe(x)}): {what}"
-    raise AxisError(f"{message}. Give an axis from -ndim to ndim - 1 of an array that has one.")
-
-
-def _along(axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
-    """Return the index that slices one axis: ``x[_along(1, 0, n)]`` is ``x[:, 0:n]``."""
-    return (*[slice(None)] * axis, slice(start, stop, step))
-
-
-def _reversed(x: Array, axis: int) -> Array:
-    return x[_along(axis, None, None, -1)]
-
-
-def _first(xp: Namespace, x: Array, axis: int, value: float) -> Array:
-    """Return one entry of the given value for each row along an axis."""
-    shape = tuple([1 if i == axis else n for i, n in enumerate(x.shape)])
-    return xp.full(shape, value, dtype=x.dtype)
+__all__ = ["cumprod", "cumsum", "cumulative_max", "cumulative_prod", "cumulative_sum", "diff"]
 
 
 @primitive
@@ -74,17 +49,17 @@ def cumulative_sum(
     >>> ad.cumulative_sum([1, 2, 3], include_initial=True)
     tensor([0, 1, 3, 6], dtype=int64)
     """
-    axis = _axis("cumulative_sum", x, axis)
+    axis = axis_of("cumulative_sum", x, axis)
     out = x.cumsum(axis=axis, dtype=dtype)
-    return xp.concat([_first(xp, out, axis, 0), out], axis=axis) if include_initial else out
+    return xp.concat([first_entry(xp, out, axis, 0), out], axis=axis) if include_initial else out
 
 
 @cumulative_sum.vjp
 def _(xp: Namespace, g: Array, axis: int | None, include_initial: bool) -> Array:
     axis = axis % len(g.shape) if axis else 0
     if include_initial:
-        g = g[_along(axis, 1, None)]
-    return _reversed(xp.cumulative_sum(_reversed(g, axis), axis=axis), axis)
+        g = g[along(axis, 1, None)]
+    return reversed_along(xp.cumulative_sum(reversed_along(g, axis), axis=axis), axis)
 
 
 @primitive
@@ -125,9 +100,9 @@ def cumulative_prod(
     >>> ad.cumulative_prod([1, 2, 3])
     tensor([1, 2, 6], dtype=int64)
     """
-    axis = _axis("cumulative_prod", x, axis)
+    axis = axis_of("cumulative_prod", x, axis)
     out = x.cumprod(axis=axis, dtype=dtype)
-    return xp.concat([_first(xp, out, axis, 1), out], axis=axis) if include_initial else out
+    return xp.concat([first_entry(xp, out, axis, 1), out], axis=axis) if include_initial else out
 
 
 @cumulative_prod.vjp
@@ -135,14 +110,14 @@ def _(
     xp: Namespace, g: Array, x: Array, out: Array, axis: int | None, include_initial: bool
 ) -> Array:
     axis = axis % x.ndim if axis else 0
-    one = _first(xp, x, axis, 1)
+    one = first_entry(xp, x, axis, 1)
     if include_initial:
-        g, before = g[_along(axis, 1, None)], out[_along(axis, None, -1)]
+        g, before = g[along(axis, 1, None)], out[along(axis, None, -1)]
     else:
-        before = xp.concat([one, out], axis=axis)[_along(axis, None, -1)]
-    following = xp.concat([x, one], axis=axis)[_along(axis, 1, None)]
-    s = _linear_recurrence(xp, _reversed(following, axis), _reversed(g, axis), axis)
-    return before * _reversed(s, axis)
+        before = xp.concat([one, out], axis=axis)[along(axis, None, -1)]
+    following = xp.concat([x, one], axis=axis)[along(axis, 1, None)]
+    s = _linear_recurrence(xp, reversed_along(following, axis), reversed_along(g, axis), axis)
+    return before * reversed_along(s, axis)
 
 
 def _linear_recurrence(xp: Namespace, a: Array, b: Array, axis: int) -> Array:
@@ -153,12 +128,112 @@ def _linear_recurrence(xp: Namespace, a: Array, b: Array, axis: int) -> Array:
     """
     step, n = 1, a.shape[axis]
     while step < n:
-        start, earlier = _along(axis, None, step), _along(axis, None, -step)
-        later = _along(axis, step, None)
+        start, earlier = along(axis, None, step), along(axis, None, -step)
+        later = along(axis, step, None)
         b = xp.concat([b[start], b[later] + a[later] * b[earlier]], axis=axis)
         a = xp.concat([a[start], a[later] * a[earlier]], axis=axis)
         step *= 2
     return b
+
+
+@primitive
+def cumulative_max(xp: Namespace, x: Array, /, axis: int | None = None) -> Array:
+    """Go up with the largest element so far: element ``i`` is ``max(x[0], ..., x[i])``.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, optional
+        May be left out for a 1-d array.
+
+    Raises
+    ------
+    AxisError
+        If the array does not have the axis, or has several (or none) and none is given.
+
+    Notes
+    -----
+    The gradient goes to the element that is the largest so far; of several equal ones to
+    the latest, as in PyTorch. A NaN stays.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.cumulative_max([1, 3, 2, 5])
+    tensor([1, 3, 3, 5], dtype=int64)
+    """
+    return xp.maximum.accumulate(x, axis=axis_of("cumulative_max", x, axis))
+
+
+@cumulative_max.vjp
+def _(xp: Namespace, g: Array, x: Array, out: Array, axis: int | None) -> Array:
+    axis = axis % x.ndim if axis else 0
+    shape = [n if i == axis else 1 for i, n in enumerate(x.shape)]
+    here = xp.reshape(xp.arange(x.shape[axis]), tuple(shape))
+    latest = xp.cumulative_max(xp.where((x == out) | (x != x), here, 0), axis=axis)  # noqa: PLR0124
+    return xp.scatter(g, places_along(xp, latest, axis), x.shape)
+
+
+@composite
+def diff(
+    xp: Namespace,
+    x: Array,
+    /,
+    n: int = 1,
+    axis: int = -1,
+    *,
+    prepend: Any = None,
+    append: Any = None,
+) -> Array:
+    """Subtract from each element the one before it along an axis, ``n`` times.
+
+    Parameters
+    ----------
+    x : (..., N, ...)
+    n : int
+        How many times.
+    axis : int
+    prepend, append : array_like, optional
+        What to join to the ends first; a number stands for one entry a row.
+
+    Returns
+    -------
+    (..., N - n, ...)
+        Longer by what was joined. Of booleans: whether neighbours differ.
+
+    Raises
+    ------
+    DomainError
+        If ``n`` is negative.
+    AxisError
+        If there is no such axis.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.diff([1, 4, 9, 16], prepend=0)
+    tensor([1, 3, 5, 7], dtype=int64)
+    """
+    axis = axis_of("diff", x, axis)
+    if n < 0:
+        message = f"diff(x: {describe(x)}): differences can't be taken n = {n} times"
+        raise DomainError(f"{message}. Give an n of at least 0.")
+    pieces = [_row(xp, prepend, x, axis), x, _row(xp, append, x, axis)]
+    pieces = [piece for piece in pieces if piece is not None]
+    x = xp.concat(pieces, axis=axis) if n and len(pieces) > 1 else x
+    for _ in range(n):
+        later, earlier = x[along(axis, 1, None)], x[along(axis, None, -1)]
+        x = later != earlier if x.dtype.kind == "b" else later - earlier
+    return x
+
+
+def _row(xp: Namespace, end: Any, x: Array, axis: int) -> Array | None:
+    """Return what to join to an end; a number is stretched to one entry for each row."""
+    if isinstance(end, int | float | complex):
+        return first_entry(xp, x, axis, end)
+    if end is None or (end := xp.asarray(end)).ndim:
+        return end
+    return xp.broadcast_to(end, tuple([1 if i == axis else n for i, n in enumerate(x.shape)]))
 
 
 @composite

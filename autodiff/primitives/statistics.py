@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from autodiff.engine.primitive import Array, standard
-from autodiff.namespace import Namespace
-from autodiff.primitives.reductions import Axis, reduced_size, restored
+from typing import Any
 
-__all__ = ["std", "var"]
+import numpy as np
+
+from autodiff.engine.primitive import Array, composite, standard
+from autodiff.errors import DomainError, OptionError, ShapeError, describe
+from autodiff.namespace import Namespace
+from autodiff.primitives.reductions import Axis, reduced_axes, reduced_size, restored, rows_of
+
+__all__ = ["median", "quantile", "std", "var"]
 
 
 @standard
@@ -103,3 +108,131 @@ def _(
 def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
     """Return the degrees of freedom: NumPy takes no fewer than 0."""
     return max(0, reduced_size(shape, axis) - correction)
+
+
+_METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
+
+
+@composite
+def quantile(
+    xp: Namespace,
+    x: Array,
+    /,
+    q: Any,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    method: str = "linear",
+) -> Array:
+    """Value below which a fraction ``q`` of the elements lies.
+
+    Parameters
+    ----------
+    x : array_like
+        Of real numbers.
+    q : number or array of shape S
+        Fractions from 0 (the smallest element) to 1 (the largest). Constants: no gradient
+        flows to them.
+    axis : int or tuple of int, optional
+        Rank along these axes; all elements where None.
+    keepdims : bool
+        Leave the reduced axes in the result with size 1.
+    method : {"linear", "lower", "higher", "nearest", "midpoint"}
+        What to take where ``q * (n - 1)`` falls between two ranks.
+
+    Returns
+    -------
+    (*S, ...)
+        NaN where there is a NaN among the elements.
+
+    Raises
+    ------
+    DomainError
+        If a fraction lies outside of 0 to 1.
+    ShapeError
+        If there are no elements to rank.
+    OptionError
+        If the method is unknown.
+
+    Notes
+    -----
+    With ``r = q * (n - 1)`` and the elements sorted, linear interpolation gives
+    ``(1 - w) x[floor(r)] + w x[ceil(r)]``, where ``w`` is the fractional part of ``r``. The
+    gradient goes to those two elements with those weights.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.quantile([4.0, 1.0, 3.0, 2.0], [0.5, 1.0])
+    tensor([2.5, 4. ], dtype=float32)
+    """
+    fractions = np.asarray(getattr(q, "array", q), dtype=np.float64)
+    rows, _ = rows_of(xp, x, axis)
+    size = rows.shape[-1]
+    _check_quantile(x, fractions, size, method)
+    low, high, weight = _ranks(fractions.reshape(-1) * (size - 1), method)
+    ranked = xp.sort(rows, axis=-1)
+    value = lower = ranked[..., low]
+    if weight.any():
+        weight = weight.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        # `where` and not only a weight of 0, which would make a NaN of an infinite neighbour.
+        value = xp.where(weight == 0, lower, (1 - weight) * lower + weight * ranked[..., high])
+    if x.dtype.kind == "f":
+        value = xp.where(xp.isnan(ranked[..., -1:]), np.nan, value)
+    value = xp.permute_dims(value, (value.ndim - 1, *range(value.ndim - 1)))
+    reduced = reduced_axes(x.ndim, axis)
+    kept = [1 if i in reduced else n for i, n in enumerate(x.shape) if keepdims or i not in reduced]
+    return xp.reshape(value, (*fractions.shape, *kept))
+
+
+def _check_quantile(x: Any, fractions: Any, size: int, method: str) -> None:
+    if method not in _METHODS:
+        message = f"quantile(x: {describe(x)}) has no method {method!r}"
+        raise OptionError(f"{message}. Give one of {', '.join(map(repr, _METHODS))}.")
+    if not ((fractions >= 0) & (fractions <= 1)).all():
+        message = f"quantile(x: {describe(x)}): q = {fractions.tolist()} is not between 0 and 1"
+        raise DomainError(f"{message}. Give fractions, not percentages.")
+    if size == 0:
+        message = f"quantile(x: {describe(x)}): there are no elements to rank"
+        raise ShapeError(f"{message} along the axis. Leave empty arrays out.")
+
+
+def _ranks(position: Any, method: str) -> tuple[Any, Any, Any]:
+    """Return the ranks on both sides of a position, and the weight of the higher one."""
+    low, high = np.floor(position), np.ceil(position)
+    weight = position - low
+    if method == "lower":
+        weight = np.zeros_like(weight)
+    elif method == "higher":
+        low, weight = high, np.zeros_like(weight)
+    elif method == "nearest":
+        low, weight = np.rint(position), np.zeros_like(weight)
+    elif method == "midpoint":
+        weight = np.where(low == high, 0.0, 0.5)
+    return low.astype(np.intp), high.astype(np.intp), weight
+
+
+@composite
+def median(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
+    """Middle element in order; of an even number the mean of the two in the middle.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int or tuple of int, optional
+        Rank along these axes; all elements where None.
+    keepdims : bool
+        Leave the reduced axes in the result with size 1.
+
+    Notes
+    -----
+    The gradient goes to the middle element, or half of it to each of the two. This is
+    NumPy's median; PyTorch's is the lower of the two.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> ad.median([1.0, 9.0, 2.0, 4.0])
+    tensor(3., dtype=float32)
+    """
+    return xp.quantile(x, 0.5, axis, keepdims=keepdims)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.cases import Case, normal
+from tests.cases import Case, distinct, normal
 from tests.cases.reductions import zeros_at
 
 ALONG = [
@@ -58,6 +58,7 @@ CASES = [
     *initial("cumulative_sum", np.cumsum, 0),
     *scan("cumulative_prod", np.cumprod, lambda x, d: x.cumprod(d)),
     *initial("cumulative_prod", np.cumprod, 1),
+    *scan("cumulative_max", np.maximum.accumulate, lambda x, d: x.cummax(d)[0], distinct),
     *(
         Case(
             "cumulative_prod",
