@@ -315,8 +315,16 @@ def test_scans_take_a_dtype():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"n": 2}, {"n": 0}, {"axis": 0}, {"n": 5}, {"prepend": 0, "append": 9}, {"prepend": np.ones((2, 2))}],
-)  # fmt: skip
+    [
+        {},
+        {"n": 2},
+        {"n": 0},
+        {"axis": 0},
+        {"n": 5},
+        {"prepend": 0, "append": 9},
+        {"prepend": np.ones((2, 2))},
+    ],
+)
 def test_diff(options):
     x = np.random.default_rng(0).standard_normal((2, 4))
     result = ad.diff(x, **options)
