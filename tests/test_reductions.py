@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff.namespace import NUMPY
 from tests.differences import derivative
 
 
@@ -62,12 +63,11 @@ def test_mean_of_integers_is_a_float():
 
 
 def test_the_gradient_of_a_sum_takes_no_memory():
-    seen = []
-    x = ad.tensor(np.ones((100, 100)), requires_grad=True)
-    y = x * 1
-    y.register_hook(lambda g: seen.append(g.array.strides))
-    y.sum().backward()
-    assert seen == [(0, 0)]
+    for operation in (ad.sum, ad.mean):
+        rule = operation.primitive.rules["x"].function
+        g = rule(NUMPY, np.ones(100), (100, 100), 0, keepdims=False)
+        assert g.shape == (100, 100)
+        assert g.strides == (0, 8)
 
 
 def test_no_rule_leaves_a_gradient_that_can_not_be_written():
@@ -256,7 +256,7 @@ def test_quantile_at_the_edges():
 
 
 def test_what_quantile_refuses():
-    with pytest.raises(ad.DomainError, match="50 is not between 0 and 1"):
+    with pytest.raises(ad.DomainError, match="50.0 is not between 0 and 1"):
         ad.quantile([1.0, 2.0], 50)
     with pytest.raises(ad.OptionError, match="no method 'cubic'"):
         ad.quantile([1.0, 2.0], 0.5, method="cubic")

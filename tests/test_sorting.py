@@ -29,7 +29,7 @@ def test_the_gradient_of_ties_is_pytorchs():
     x = np.random.default_rng(0).integers(0, 4, (5, 9)).astype(np.float64)
     for descending in (False, True):
         theirs = torch.tensor(x, requires_grad=True)
-        values, _ = theirs.sort(-1, descending, stable=True)
+        values, _ = theirs.sort(dim=-1, descending=descending, stable=True)
         (values * torch.arange(1.0, 46).reshape(5, 9)).sum().backward()
         ours = gradient(lambda t, descending=descending: ad.sort(t, descending=descending), x)
         assert ours == theirs.grad.tolist()

@@ -179,7 +179,7 @@ def from_rows(xp: Namespace, rows: Array, shape: tuple[int, ...], order: tuple[i
 
 @primitive
 def max(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
-    """Largest element. NaN if there is a NaN.
+    """Largest element. NaN, and so its gradient, where there is a NaN.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def max(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False
 
 @primitive
 def min(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
-    """Smallest element. NaN if there is a NaN.
+    """Smallest element. NaN, and so its gradient, where there is a NaN.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def min(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False
 def _(xp: Namespace, g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     chosen = x == restored(xp, out, x.shape, axis, keepdims)
     ties = xp.sum(chosen, axis=axis, dtype=g.dtype, keepdims=True)
-    return xp.where(chosen, restored(xp, g, x.shape, axis, keepdims) / ties, 0)
+    return chosen * (restored(xp, g, x.shape, axis, keepdims) / ties)
 
 
 @composite

@@ -27,7 +27,7 @@ def scan(operation, reference, torch=None, make=normal, **options):
             (make(*shape),),
             {"axis": axis},
             reference=lambda x, axis=axis: reference(x, axis=axis or 0),
-            torch=lambda x, axis=axis: torch(x, axis or 0),
+            torch=(lambda x, axis=axis: torch(x, axis or 0)) if 0 not in shape else None,
             name=f"{shape}-{axis}",
             **options,
         )
