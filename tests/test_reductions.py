@@ -256,7 +256,7 @@ def test_quantile_at_the_edges():
 
 
 def test_what_quantile_refuses():
-    with pytest.raises(ad.DomainError, match="50.0 is not between 0 and 1"):
+    with pytest.raises(ad.DomainError, match=r"50\.0 is not between 0 and 1"):
         ad.quantile([1.0, 2.0], 50)
     with pytest.raises(ad.OptionError, match="no method 'cubic'"):
         ad.quantile([1.0, 2.0], 0.5, method="cubic")
