@@ -23,7 +23,7 @@ from autodiff.engine.outputs import Cotangents, pick_outputs
 from autodiff.errors import AnomalyError, GraphError, MutationError, RuleError, describe
 from autodiff.namespace import Namespace, namespace_of, tensors
 
-__all__ = ["accumulate", "collect", "propagate", "release"]
+__all__ = ["accumulate", "collect", "conjugate", "propagate", "release"]
 
 _number = attrgetter("number")
 
@@ -206,12 +206,13 @@ def _conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
     which an analytic ``y = f(z)`` gives ``g * conj(f'(z))``. The rules say ``g * f'(z)``:
     conjugated before and after, they give that.
     """
-    return _conjugate(xp, call(xp, _conjugate(xp, g), saved))
+    return conjugate(xp, call(xp, conjugate(xp, g), saved))
 
 
-def _conjugate(xp: Namespace, g: Any) -> Any:
+def conjugate(xp: Namespace, g: Any) -> Any:
+    """Return the complex conjugate of a gradient, or of all gradients of a tuple."""
     if isinstance(g, Cotangents):
-        return Cotangents({i: _conjugate(xp, part) for i, part in g.parts.items()}, g.specs)
+        return Cotangents({i: conjugate(xp, part) for i, part in g.parts.items()}, g.specs)
     return xp.conj(g) if g.dtype.kind == "c" else g
 
 

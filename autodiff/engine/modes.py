@@ -7,16 +7,17 @@ under which it was made, so that graphs know their scopes.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
-from contextlib import ContextDecorator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 from autodiff.engine.origin import note_origin
-from autodiff.errors import DTypeError
+from autodiff.errors import DTypeError, OptionError
 
 __all__ = [
     "Mode",
@@ -32,6 +33,8 @@ __all__ = [
     "set_default_dtype",
     "set_grad_enabled",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
@@ -70,7 +73,7 @@ local = _Local()
 """``local.mode`` is the calling thread's mode."""
 
 
-class _ModeContext(ContextDecorator):
+class _ModeContext:
     """Changes the thread's mode inside a ``with`` block or a decorated function.
 
     Re-entrant, also by several threads at once: what is to be restored lies on a stack
@@ -84,16 +87,79 @@ class _ModeContext(ContextDecorator):
     def _changed(self, mode: Mode) -> Mode:
         return replace(mode, **self._changes)
 
+    def _former(self) -> list[Mode]:
+        stack: list[Mode] = self._outer.__dict__.setdefault("stack", [])
+        return stack
+
     def __enter__(self) -> None:
-        stack = self._outer.__dict__.setdefault("stack", [])
-        stack.append(local.mode)
+        self._former().append(local.mode)
         local.mode = self._changed(local.mode)
 
     def __exit__(self, *exception: object) -> None:
-        local.mode = self._outer.stack.pop()
+        local.mode = self._former().pop()
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, or a generator function, to run in this mode."""
+        name = type(self).__name__
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            message = f"{name} can't decorate the asynchronous {function.__qualname__}"
+            remedy = "other tasks would run in its mode. Use a with block without await inside"
+            raise OptionError(f"{message}: {remedy}.")
+        if inspect.isclass(function) or not callable(function):
+            message = f"{name} decorates functions, not {getattr(function, '__name__', function)}"
+            raise OptionError(f"{message}. Decorate the methods, or use a with block.")
+        if inspect.isgeneratorfunction(function):
+            return self._resuming(function)  # type: ignore[return-value]
+
+        @wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return within  # type: ignore[return-value]
+
+    def _resuming(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Enter the mode whenever the generator runs, and leave it at every ``yield``."""
+
+        @wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Any:
+            inner = function(*args, **kwargs)
+            resume, given = inner.send, None
+            while True:
+                try:
+                    with self:
+                        value = resume(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    given = yield value
+                    resume = inner.send
+                except GeneratorExit:
+                    with self:
+                        inner.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the inner generator's to handle
+                    resume, given = inner.throw, error
+
+        return generator
 
 
-class no_grad(_ModeContext):  # noqa: N801 - PyTorch's name, used like a function
+class _PlainContext(_ModeContext):
+    """A context without parameters, which decorates without parentheses too."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Return the context, or the function decorated."""
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc] # Python calls it for a context alone
+        if callable(function):
+            return made(function)
+        name = cls.__name__
+        raise OptionError(f"{name} takes no argument, got {function!r}. Write `with {name}():`.")
+
+
+class no_grad(_PlainContext):  # noqa: N801 - PyTorch's name, used like a function
     """Record nothing: a context manager and a decorator.
 
     In-place operators write into the array itself here, which is how optimisers update
@@ -113,7 +179,7 @@ class no_grad(_ModeContext):  # noqa: N801 - PyTorch's name, used like a functio
         super().__init__(recording=False)
 
 
-class enable_grad(_ModeContext):  # noqa: N801
+class enable_grad(_PlainContext):  # noqa: N801
     """Record again, inside a :class:`no_grad` block: a context manager and a decorator.
 
     Examples
@@ -130,7 +196,19 @@ class enable_grad(_ModeContext):  # noqa: N801
 
 
 class set_grad_enabled(_ModeContext):  # noqa: N801
-    """Record or not, as ``enabled`` says: a context manager and a decorator.
+    """Record or not, as ``enabled`` says: a function, a context manager and a decorator.
+
+    A plain call takes effect at once, for the rest of the thread or of the enclosing block;
+    as a context manager and as a decorator it is undone at the end.
+
+    Parameters
+    ----------
+    enabled : bool
+
+    Raises
+    ------
+    OptionError
+        If ``enabled`` is no bool.
 
     Examples
     --------
@@ -142,7 +220,25 @@ class set_grad_enabled(_ModeContext):  # noqa: N801
     """
 
     def __init__(self, enabled: bool) -> None:
+        if not isinstance(enabled, bool | np.bool_):
+            message = f"set_grad_enabled needs True or False, got {enabled!r}"
+            raise OptionError(f"{message}. Write set_grad_enabled(False), also as a decorator.")
         super().__init__(recording=bool(enabled))
+        super().__enter__()
+        self._outer.entered = True  # in this thread, until a with block takes it over
+
+    def __enter__(self) -> None:
+        if getattr(self._outer, "entered", False):
+            self._outer.entered = False
+        else:
+            super().__enter__()
+
+    def __call__(self, function: F) -> F:
+        """Undo the call's own effect, and decorate the function."""
+        if getattr(self._outer, "entered", False):
+            self._outer.entered = False
+            self.__exit__()
+        return super().__call__(function)
 
 
 def is_grad_enabled() -> bool:
@@ -173,8 +269,11 @@ class name_scope(_ModeContext):  # noqa: N801
     """
 
     def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            message = f"name_scope needs a name, got {name!r}"
+            raise OptionError(f"{message}. Write name_scope('block'), also as a decorator.")
         super().__init__()
-        self._name = str(name)
+        self._name = name
 
     def _changed(self, mode: Mode) -> Mode:
         return replace(mode, scope=(*mode.scope, self._name))
@@ -213,7 +312,7 @@ class observe(_ModeContext):  # noqa: N801
         return replace(mode, observers=(*mode.observers, self._observer))
 
 
-class detect_anomaly(_ModeContext):  # noqa: N801
+class detect_anomaly(_PlainContext):  # noqa: N801
     """Find the operation whose backward first makes a NaN or an infinity.
 
     Nodes made inside remember the line of source that made them; a backward pass inside
