@@ -26,6 +26,7 @@ from autodiff import random
 from autodiff.creation import *  # noqa: F403
 from autodiff.inspection import *  # noqa: F403
 from autodiff.creation import ones, zeros
+from autodiff.checkpointing import checkpoint
 from autodiff.engine.modes import (
     default_dtype,
     detect_anomaly,
