@@ -1,5 +1,8 @@
 """Arrays like NumPy, gradients like PyTorch, graphs you can watch."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from numpy import bool_ as bool
 from numpy import (  # noqa: F401
     complex64,
@@ -48,7 +51,17 @@ from autodiff.tensor import Tensor, asarray, tensor
 from autodiff.version import __version__
 
 
+if _TYPE_CHECKING:
+    from autodiff.checking import GradientReport, gradcheck
+
+_LATER = {"GradientReport": "autodiff.checking", "gradcheck": "autodiff.checking"}
+"""What is imported when it is first asked for, since not every program needs it."""
+
+
 def __getattr__(name: str) -> object:
+    if name in _LATER:
+        found = globals()[name] = getattr(_import_module(_LATER[name]), name)
+        return found
     if name.startswith("_"):
         raise AttributeError(name)
     return getattr(_tensors, name)

@@ -18,6 +18,7 @@ __all__ = [
     "AxisError",
     "DTypeError",
     "DomainError",
+    "GradientCheckError",
     "GraphError",
     "IndexingError",
     "LinAlgError",
@@ -90,6 +91,20 @@ class RuleError(AutodiffError, RuntimeError):
 
 class AnomalyError(AutodiffError, ArithmeticError):
     """A NaN or an infinity that anomaly detection found in a backward pass."""
+
+
+class GradientCheckError(AutodiffError, AssertionError):
+    """A gradient that differs from what finite differences say.
+
+    Attributes
+    ----------
+    report : GradientReport
+        What was found; its text is the error's message.
+    """
+
+    def __init__(self, report: Any) -> None:
+        super().__init__(str(report))
+        self.report = report
 
 
 class MissingExtraError(AutodiffError, ImportError):

@@ -1,0 +1,256 @@
+"""``autodiff.gradcheck``: from the user's function and inputs to a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autodiff.checking.check import Checker, Settings, VariableCheck
+from autodiff.checking.function import Function, gradient_projection
+from autodiff.checking.kinks import CONTROL_FLOW
+from autodiff.checking.locate import find_guilty, first_random
+from autodiff.checking.report import GradientReport, InputRow, Kink
+from autodiff.checking.variables import Arguments, arguments_of, lent
+from autodiff.errors import GradientCheckError, OptionError
+
+__all__ = ["gradcheck"]
+
+Array = np.ndarray[Any, Any]
+
+_FULL_UP_TO = 2000
+"""``mode="auto"`` checks every entry of functions with at most so many."""
+
+_CHOICES = {
+    "mode": ("auto", "full", "fast"),
+    "kinks": ("report", "fail", "skip"),
+    "estimator": ("richardson", "central", "complex", "taylor"),
+    "order": (1, 2),
+}
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: Any,
+    *,
+    mode: str = "auto",
+    order: int = 1,
+    h: float | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    probes: int = 3,
+    kinks: str = "report",
+    estimator: str = "richardson",
+    raises: bool = True,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> GradientReport:
+    """Compare the gradients that the engine computes with finite differences.
+
+    The function is differenced in float64 whatever the inputs' dtype; their arrays are cast
+    up for it and given back afterwards. An entry is right if computed ``a`` and differenced
+    ``R`` satisfy ``|a - R| <= 3 E + rtol max(|a|, |R|) + atol`` with the difference's own
+    error ``E = |D(h/2) - D(h)| / 3 + 4 noise / h``, which the check measures.
+
+    Parameters
+    ----------
+    f : callable
+        Of tensors, to a tensor or to a tuple, list or dict of tensors of any shape. It must
+        give the same for the same inputs.
+    inputs : tensor, array, sequence, dict, module or pairs of names and tensors
+        Where to check. A sequence holds f's arguments. With a module or with
+        ``model.named_parameters()`` f is called without arguments if it needs none. Tensors
+        are varied in place, as f may have closed over them, and restored.
+    mode : {"auto", "full", "fast"}
+        Compare every entry; or random projections of each input's gradient, and where these
+        differ look for the wrong entries by bisection; or choose by size (full up to 2,000
+        entries).
+    order : {1, 2}
+        2 checks second derivatives too, as the gradient of a projection of the gradient.
+    h : float, optional
+        The step relative to an entry's scale (its size, or the root mean square of its
+        input where that is larger). At first chosen for each entry.
+    rtol, atol : float, optional
+        Tolerances on top of what the differences and rounding are measured to be off by. At
+        first 1e-9 and 0, and a hundred roundings between a float32 gradient and float64.
+    probes : int
+        Projections for each input in fast mode, and sets of output gradients.
+    kinks : {"report", "fail", "skip"}
+        At a kink: accept any subgradient and report it; fail; or do not compare.
+    estimator : {"richardson", "central", "complex", "taylor"}
+        How derivatives are estimated; ``"complex"`` needs analytic operations alone;
+        ``"taylor"`` tests that ``|f(x + hd) - f(x) - h <g, d>|`` falls with the square of h.
+    raises : bool
+        Raise where the check fails; else return the report.
+    seed : int
+        Of the random directions.
+    progress : bool, optional
+        Show a progress bar (needs tqdm); at first in a terminal, on long full checks.
+
+    Returns
+    -------
+    GradientReport
+        True if right; printed, it is a table.
+
+    Raises
+    ------
+    GradientCheckError
+        If a gradient is wrong, f is not deterministic, or nothing could be resolved. Its
+        message is the report.
+    DTypeError
+        If an input is complex or an integer.
+    OptionError
+        For unknown options, and for an f that returns no tensor.
+
+    Examples
+    --------
+    >>> import autodiff as ad, numpy as np
+    >>> report = ad.gradcheck(lambda x: ad.exp(x).sum(), np.array([0.0, 1.0]))
+    >>> report.ok, report.mode
+    (True, 'full')
+    """
+    options: dict[str, Any] = {"mode": mode, "kinks": kinks, "estimator": estimator, "order": order}
+    for option, value in options.items():
+        if value not in _CHOICES[option]:
+            known = ", ".join(map(repr, _CHOICES[option]))
+            raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
+    settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
+    arguments = arguments_of(f, inputs)
+    with lent(arguments):
+        given = [np.array(variable.tensor.array) for variable in arguments.variables]
+        report = _check(f, arguments, settings, mode, 1, progress, given)
+        if order == 2 and report.ok:
+            second = _second(f, arguments, settings, mode, progress, given)
+            report = _with_second(report, second)
+    if raises and not report.ok:
+        raise GradientCheckError(report)
+    return report
+
+
+def _check(
+    f: Callable[..., Any],
+    arguments: Arguments,
+    settings: Settings,
+    mode: str,
+    order: int,
+    progress: bool | None,
+    given: list[Array],
+) -> GradientReport:
+    generator = np.random.default_rng(settings.seed)
+    function = Function(f, arguments, settings.probes, generator, given)
+    total = sum(x.size for x in given)
+    chosen = mode if mode != "auto" else "full" if total <= _FULL_UP_TO else "fast"
+    build = partial(_report, function, given, chosen, order, settings)
+    if not np.isfinite(function.center.values).all():
+        note = "f is not finite at this point, so it has no derivative here."
+        return build([], {}, notes=(note,))
+    randomness = first_random(function)
+    if randomness is not None:
+        return build([], {}, notes=(randomness,))
+    checker = Checker(function, given, settings)
+    checks = []
+    for k, variable in enumerate(function.variables):
+        if chosen == "full":
+            ticks = _ticks(variable.name, given[k].size, progress)
+            checks.append(checker.full(k, ticks))
+        else:
+            checks.append(checker.fast(k))
+    notes = list(checker.notes)
+    guilty = None
+    if any(check.verdict == "WRONG" for check in checks):
+        guilty, hint = find_guilty(function, checker.epsilon)
+        if hint:
+            notes.append(hint)
+        unreached = [
+            v.name for v, reached in zip(function.variables, checker.reached, strict=True)
+            if not reached
+        ]  # fmt: skip
+        wrong = [
+            v.name
+            for v, check in zip(function.variables, checks, strict=True)
+            if check.verdict == "WRONG" and v.name in unreached
+        ]
+        if wrong:
+            notes.append(
+                f"No gradient at all reached {', '.join(wrong)}, although f depends on it: "
+                "look for .detach(), .data, .numpy(), no_grad() on the way."
+            )
+    return build(checks, checker.kinked, notes=tuple(notes), guilty=guilty)
+
+
+def _report(
+    function: Function,
+    given: list[Array],
+    mode: str,
+    order: int,
+    settings: Settings,
+    checks: list[VariableCheck],
+    kinked: dict[int, list[str]],
+    *,
+    notes: tuple[str, ...],
+    guilty: Any = None,
+) -> GradientReport:
+    rows = tuple(
+        InputRow(v.name, x.shape, str(x.dtype), check.checked, check.worst, check.verdict)
+        for v, x, check in zip(function.variables, given, checks, strict=False)
+    )
+    verdicts = {check.verdict for check in checks}
+    resolved = bool(verdicts & {"ok", "kink", "skipped"})
+    return GradientReport(
+        ok=bool(checks) and "WRONG" not in verdicts and resolved,
+        inputs=rows,
+        entries=tuple(entry for check in checks for entry in check.entries),
+        kinks=tuple(_kink(function, position, where) for position, where in kinked.items()),
+        guilty=guilty,
+        notes=notes,
+        mode=mode,
+        order=order,
+        estimator=settings.estimator,
+        evaluations=function.evaluations,
+    )
+
+
+def _kink(function: Function, position: int, where: list[str]) -> Kink:
+    steps = function.trace.steps
+    if position == CONTROL_FLOW:
+        operation, origin = "f itself", "a branch of its Python code (other operations ran)"
+    elif position >= len(steps):
+        operation, origin = "an operation", "a place that declares no branches (the slopes tell)"
+    else:
+        operation, origin = steps[position].primitive.name, steps[position].origin
+    names = list(dict.fromkeys(where))
+    return Kink(operation, origin, len(names), names[0])
+
+
+def _second(
+    f: Callable[..., Any],
+    arguments: Arguments,
+    settings: Settings,
+    mode: str,
+    progress: bool | None,
+    given: list[Array],
+) -> GradientReport:
+    generator = np.random.default_rng(settings.seed + 1)
+    function = Function(f, arguments, settings.probes, generator, given)
+    projected = gradient_projection(f, function, generator)
+    return _check(projected, arguments, settings, mode, 2, progress, given)
+
+
+def _with_second(report: GradientReport, second: GradientReport) -> GradientReport:
+    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
+    return GradientReport(**{**fields, "ok": second.ok, "second": second})
+
+
+def _ticks(name: str, size: int, progress: bool | None) -> Callable[[Iterable[int]], Iterable[int]]:
+    """Return what wraps a long loop in a progress bar, where that is wanted and possible."""
+    wanted = progress if progress is not None else size > _FULL_UP_TO and sys.stderr.isatty()
+    if not wanted:
+        return iter
+    try:
+        from tqdm.auto import tqdm  # noqa: PLC0415 - optional
+    except ImportError:
+        return iter
+    return partial(tqdm, desc=f"gradcheck {name}", leave=False)

@@ -1,0 +1,221 @@
+"""Where a wrong gradient comes from: each recorded operation is checked alone."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.checking.differences import Differences, default_step
+from autodiff.checking.function import Function, Sample
+from autodiff.checking.kinks import branches_of
+from autodiff.checking.report import Guilty
+from autodiff.checking.verdict import WRONG, judge
+from autodiff.engine.backward import propagate
+from autodiff.engine.node import Leaf, Node, clock
+from autodiff.engine.origin import caller
+from autodiff.engine.outputs import Cotangents
+from autodiff.namespace import NUMPY
+
+__all__ = ["find_guilty", "first_random"]
+
+Array = np.ndarray[Any, Any]
+
+
+class _Record(NamedTuple):
+    """Everything that running one operation again takes."""
+
+    primitive: Any
+    values: tuple[Any, ...]
+    out: Any
+    options: dict[str, Any]
+    node: Any
+    origin: str
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.records: list[_Record] = []
+
+    def __call__(
+        self, primitive: Any, values: Any, out: Any, options: dict[str, Any], node: Any
+    ) -> None:
+        self.records.append(_Record(primitive, tuple(values), out, options, node, caller()))
+
+
+def find_guilty(function: Function, epsilon: float) -> tuple[Guilty | None, str]:
+    """Check the rule of every operation that the outputs depend on against differences.
+
+    Returns
+    -------
+    guilty : Guilty or None
+        The first operation, in the order they ran, whose rule is wrong.
+    hint : str
+        What to look for where every rule is right.
+    """
+    recorder = _Recorder()
+    outputs = function.run(function.point, recorder)
+    reached = _ancestors([output.node for output in outputs if output.node is not None])
+    records = [record for record in recorder.records if record.node in reached]
+    rng = np.random.default_rng(0)
+    found: list[Guilty] = []
+    checked: set[Any] = set()
+    for record in records:
+        for position, _ in record.node.plan.steps:
+            wrong = _check_rule(record, position, epsilon, rng)
+            if wrong is not None:
+                found.append(wrong)
+                checked.add(record.node)
+                break
+    if found:
+        others = len({guilty.origin for guilty in found}) - 1
+        return found[0]._replace(others=others), ""
+    hooked = any(record.node.notes is not None and record.node.notes.hooks for record in records)
+    hint = (
+        "Every operation's own derivative rule is right here, so the gradient is lost or "
+        "changed between them: "
+    )
+    causes = ".detach(), .data, .numpy(), no_grad(), an array in place of a tensor"
+    if hooked:
+        causes = f"a hook that changes a gradient, {causes}"
+    return None, f"{hint}look for {causes}."
+
+
+def _ancestors(roots: list[Any]) -> set[Any]:
+    seen = set(roots)
+    pending = list(seen)
+    while pending:
+        for parent in pending.pop().inputs:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                pending.append(parent)
+    return seen
+
+
+def _check_rule(
+    record: _Record, position: int, epsilon: float, rng: np.random.Generator
+) -> Guilty | None:
+    """Compare one operand's rule with differences of that operation alone."""
+    value = record.values[position]
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
+        return None
+    parts = record.out if isinstance(record.out, tuple) else (record.out,)
+    weights = [_draw(part, rng) for part in parts]
+    try:
+        gradient = _rule_alone(record, position, weights)
+    except Exception as error:  # noqa: BLE001 - whatever a user's rule raises is its fault
+        return _guilty(record, position, float("nan"), 0.0, f" (it raised {error!r})")
+    kernel = record.primitive.kernel(NUMPY)
+    read = branches_of(record.primitive)
+    direction = rng.uniform(0.5, 1.5, value.shape) * rng.choice([-1.0, 1.0], value.shape)
+    typical = float(np.sqrt(np.square(value).mean())) or 1.0
+    direction = direction * np.maximum(abs(value), typical)
+
+    def branches(out: Any, values: list[Any]) -> Any:
+        return None if read is None else np.asarray(read(out, *values, **record.options))
+
+    before = branches(record.out, list(record.values))
+
+    def at(t: float) -> Sample:
+        values = list(record.values)
+        values[position] = np.asarray(value + t * direction)
+        with np.errstate(all="ignore"):
+            out = kernel(*values, **record.options)
+        crossed: frozenset[int] = frozenset()
+        if before is not None:
+            now = branches(out, values)
+            crossed = frozenset() if np.array_equal(before, now) else frozenset({0})
+        return _weigh(out, weights, crossed)
+
+    center = _weigh(record.out, weights, frozenset())
+    noise = epsilon * center.scale
+    differences = Differences(at, center, noise, default_step(epsilon))
+    estimate = differences.best()
+    if estimate is None:
+        return None
+    computed = np.array([float((gradient * direction).sum())])
+    size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])
+    rtol = max(1e-7, 1000 * epsilon)
+    _, verdict = judge(computed, estimate.value, estimate.error, rtol=rtol, atol=0.0, size=size)
+    if verdict[0] != WRONG or (differences.bend(-4) > 0.75).any():
+        return None
+    return _guilty(record, position, float(computed[0]), float(estimate.value[0]), "")
+
+
+def _guilty(record: _Record, position: int, computed: float, expected: float, more: str) -> Guilty:
+    primitive = record.primitive
+    name = primitive.arrays[0 if primitive.variadic else position]
+    if primitive.variadic:
+        name = f"{name}[{position}]"
+    return Guilty(primitive.name, name, record.origin + more, computed, expected, 0)
+
+
+def _draw(part: Array, rng: np.random.Generator) -> Array:
+    def real() -> Any:
+        return rng.uniform(0.5, 1.5, part.shape) * rng.choice([-1.0, 1.0], part.shape)
+
+    if part.dtype.kind == "c":
+        return np.asarray(real() + 1j * real(), part.dtype)
+    return np.asarray(real(), part.dtype if part.dtype.kind == "f" else np.float64)
+
+
+def _weigh(out: Any, weights: list[Array], crossed: frozenset[int]) -> Sample:
+    value = scale = 0.0
+    for part, weight in zip(out if isinstance(out, tuple) else (out,), weights, strict=True):
+        if np.asarray(part).dtype.kind in "fc":
+            terms = np.real(np.conj(weight) * part)
+            value += float(terms.sum())
+            scale += float(abs(terms).sum())
+    return Sample(np.array([value]), np.array([scale]), crossed)
+
+
+def _rule_alone(record: _Record, position: int, weights: list[Array]) -> Array:
+    """Run an operation's rule as the backward pass would, on a graph of that node only."""
+    node = record.node
+    plan = node.plan
+    leaves: list[Leaf | None] = [None] * len(node.inputs)
+    for i, _ in plan.steps:
+        leaves[i] = Leaf(record.values[i].shape, record.values[i].dtype)
+    alone = Node()
+    alone.number = clock()
+    alone.plan = plan
+    alone.inputs = tuple(leaves)
+    alone.saved = () if plan.keep is None else plan.keep(record.values, record.out, record.options)
+    alone.shape, alone.dtype = node.shape, node.dtype
+    alone.mode, alone.notes = node.mode, None
+    g: Any = weights[0]
+    if isinstance(record.out, tuple):
+        specs = tuple((part.shape, part.dtype) for part in record.out)
+        floating = {i: w for i, w in enumerate(weights) if record.out[i].dtype.kind in "fc"}
+        g = Cotangents(floating, specs)
+    leaf: Any = leaves[position]
+    found = propagate({alone: g}, [leaf])
+    return np.array(found[leaf], np.float64)
+
+
+def first_random(function: Function) -> str | None:
+    """Evaluate again at the same point; say what differs, and where it began."""
+    again = function.sample(function.point)
+    change = abs(again.values - function.center.values)
+    unit = 1000 * function.trace.epsilon * function.center.scale
+    if (change <= unit).all() and not again.crossed:
+        return None
+    runs = []
+    for _ in range(2):
+        recorder = _Recorder()
+        function.run(function.point, recorder)
+        runs.append([(r.primitive.name, _sum(r.out), r.origin) for r in recorder.records])
+    message = (
+        "f is not deterministic: two evaluations at the same point differ by "
+        f"{float(change.max()):.3g}. Is there dropout in it, or other randomness?"
+    )
+    for one, other in zip(*runs, strict=False):
+        if one != other:
+            message += f" The first operation that differs is {one[0]} at {one[2]}."
+            break
+    return f"{message} Call model.eval(), or seed a generator inside f."
+
+
+def _sum(out: Any) -> float:
+    parts = out if isinstance(out, tuple) else (out,)
+    return float(sum(np.abs(part).sum(dtype=np.float64) for part in parts))

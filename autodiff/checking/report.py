@@ -1,0 +1,185 @@
+"""What a check found: rows for the inputs, entries, kinks, and the guilty operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from autodiff.checking.table import as_html, as_text
+
+__all__ = ["Entry", "GradientReport", "Guilty", "InputRow", "Kink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One comparison: of one entry of a gradient, or of a projection of it.
+
+    Attributes
+    ----------
+    name : str
+        The input's name.
+    index : tuple of int or None
+        Where in the input; None for a random projection of all of its entries.
+    computed, expected : float
+        What the engine and what the differences say.
+    error, tolerance : float
+        ``|computed - expected|``, and how large it was allowed to be.
+    verdict : str
+        ``"ok"``, ``"WRONG"``, ``"unresolved"``, ``"kink"`` or ``"skipped"``.
+    step : float
+        The step of the difference, absolute.
+    reason : str
+        What else there is to say.
+    """
+
+    name: str
+    index: tuple[int, ...] | None
+    computed: float
+    expected: float
+    error: float
+    tolerance: float
+    verdict: str
+    step: float
+    reason: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """The error in units of its tolerance: above one it is wrong."""
+        if self.error != self.error:  # NaN
+            return float("inf")
+        if self.tolerance:
+            return self.error / self.tolerance
+        return float("inf") if self.error else 0.0
+
+    def __str__(self) -> str:
+        where = "" if self.index is None else f"[{', '.join(map(str, self.index))}]"
+        text = f"{self.name}{where}: computed {self.computed:.8g}, differences {self.expected:.8g}"
+        return f"{text} ({self.verdict}{', ' + self.reason if self.reason else ''})"
+
+
+class Kink(NamedTuple):
+    """An operation that branched differently on the two sides of the point."""
+
+    operation: str
+    origin: str
+    entries: int
+    example: str
+
+
+class Guilty(NamedTuple):
+    """The operation whose own derivative rule is wrong."""
+
+    operation: str
+    operand: str
+    origin: str
+    computed: float
+    expected: float
+    others: int
+
+    def __str__(self) -> str:
+        off = self.computed - self.expected
+        size = max(abs(self.computed), abs(self.expected))
+        percent = f", {100 * abs(off) / size:.3g} % off" if size else ""
+        return (
+            f"the derivative rule of {self.operation} for its operand {self.operand!r} is wrong"
+            f"{percent}: called at {self.origin}"
+        )
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """One input of the function, and its worst entry."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    checked: str
+    worst: Entry | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """The result of :func:`autodiff.gradcheck`; true if the gradient is right.
+
+    Attributes
+    ----------
+    ok : bool
+        Nothing is wrong, and something could be resolved.
+    inputs : tuple of InputRow
+        One row for each input.
+    entries : tuple of Entry
+        The comparisons worth keeping: all that are not plainly right, and each input's worst.
+    kinks : tuple of Kink
+        The operations with a kink at the point, with the user's line that called them.
+    guilty : Guilty or None
+        The operation whose own rule is wrong, where one was found.
+    notes : tuple of str
+        Whatever else was noticed.
+    mode, order, estimator, evaluations
+        How the check was made.
+    second : GradientReport or None
+        The same for the gradient's projection, with ``order=2``.
+    """
+
+    ok: bool
+    inputs: tuple[InputRow, ...]
+    entries: tuple[Entry, ...]
+    kinks: tuple[Kink, ...]
+    guilty: Guilty | None
+    notes: tuple[str, ...]
+    mode: str
+    order: int
+    estimator: str
+    evaluations: int
+    second: GradientReport | None = None
+    sweep: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def unresolvable(self) -> tuple[Entry, ...]:
+        """The entries whose true value is drowned in the differences' own error."""
+        return tuple(entry for entry in self.entries if entry.verdict == "unresolved")
+
+    @property
+    def wrong(self) -> tuple[Entry, ...]:
+        """The entries that failed."""
+        return tuple(entry for entry in self.entries if entry.verdict == "WRONG")
+
+    def worst(self, n: int = 5) -> list[Entry]:
+        """Return the n entries with the largest errors in units of their tolerance."""
+        return sorted(self.entries, key=lambda entry: entry.ratio, reverse=True)[:n]
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    def plot(self, entry: Entry | None = None, *, ax: Any = None) -> Any:
+        """Draw error against step size for the estimators, log-log, in Matplotlib.
+
+        Where the computed gradient is right, the errors fall with the estimators' orders
+        until rounding lifts them again; where it is wrong, they level off at its error.
+
+        Parameters
+        ----------
+        entry : Entry, optional
+            One of ``report.entries``; at first the worst.
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError
+            Without Matplotlib.
+        """
+        from autodiff.checking.plot import plot_report  # noqa: PLC0415 - Matplotlib is optional
+
+        return plot_report(self, entry, ax)

@@ -1,0 +1,161 @@
+"""What is varied: the inputs' tensors under their names, lent to the check and given back.
+
+A check moves the tensors themselves, since a closure or a module that the user holds reads
+those very handles. :func:`lent` puts everything back as it was, whatever happened.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.engine.node import Handle
+from autodiff.errors import DTypeError, OptionError, describe
+from autodiff.tensor import Tensor, tensor
+
+__all__ = ["Arguments", "Variable", "arguments_of", "lent"]
+
+ArrayF = np.ndarray[Any, Any]
+
+
+class Variable(NamedTuple):
+    """One tensor that is varied, under the name that the report gives it."""
+
+    name: str
+    tensor: Tensor
+
+
+class Arguments(NamedTuple):
+    """How to call the function, and what is varied meanwhile."""
+
+    positional: tuple[Any, ...]
+    variables: tuple[Variable, ...]
+    module: Any = None
+
+
+def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
+    """Sort out what the user gave as inputs.
+
+    ======================================  ==============================================
+    ``inputs``                              the function is called as
+    ======================================  ==============================================
+    a tensor, an array, a number            ``f(input)``
+    a dict of inputs, also nested           ``f(dict)``
+    a module                                ``f(module)``, or ``f()`` if it takes nothing
+    pairs of names and tensors              ``f()``, or ``f(*tensors)`` if it takes them
+    any other sequence                      ``f(*inputs)``
+    ======================================  ==============================================
+    """
+    names, needs = _parameters(f)
+    if hasattr(inputs, "named_parameters"):
+        pairs = list(inputs.named_parameters())
+        positional: tuple[Any, ...] = (inputs,) if needs else ()
+        return Arguments(positional, _variables(pairs), inputs)
+    if isinstance(inputs, Iterator) or (hasattr(inputs, "__iter__") and not _is_single(inputs)):
+        items = list(inputs.items()) if isinstance(inputs, Mapping) else list(inputs)
+        if not isinstance(inputs, Mapping) and items and all(map(_is_pair, items)):
+            tensors = tuple(handle for _, handle in items)
+            return Arguments(tensors if needs else (), _variables(items))
+    else:
+        items = [inputs]
+    if isinstance(inputs, Mapping):
+        found: list[tuple[str, Any]] = []
+        lifted = _lift("", inputs, found)
+        return Arguments((lifted,), _variables(found))
+    found = []
+    names += [f"input {i}" for i in range(len(names), len(items))]
+    arguments = tuple(_lift(name, item, found) for name, item in zip(names, items, strict=False))
+    return Arguments(arguments, _variables(found))
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, Handle | np.ndarray | np.generic | int | float | complex | str)
+
+
+def _is_pair(item: Any) -> bool:
+    return (
+        isinstance(item, tuple)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], Handle)
+    )
+
+
+def _parameters(f: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Return the names of the parameters given by position, and whether f needs any."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return [], True
+    kinds = inspect.Parameter
+    named = [
+        p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    open_ended = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+    return [p.name for p in named], open_ended or any(p.default is p.empty for p in named)
+
+
+def _lift(name: str, value: Any, found: list[tuple[str, Any]]) -> Any:
+    """Turn every array of a structure into a tensor, and list those tensors by name."""
+    if isinstance(value, Mapping):
+        prefix = f"{name}." if name else ""
+        return {key: _lift(f"{prefix}{key}", item, found) for key, item in value.items()}
+    if hasattr(value, "named_parameters"):
+        found += [(f"{name}.{key}", item) for key, item in value.named_parameters()]
+        return value
+    if isinstance(value, list | tuple) and any(
+        isinstance(item, Handle | np.ndarray | Mapping) for item in value
+    ):
+        return [_lift(f"{name}[{i}]", item, found) for i, item in enumerate(value)]
+    if value is None or isinstance(value, str | bytes):
+        message = f"gradcheck: the input {name!r} is a {type(value).__name__}, not an array"
+        raise OptionError(f"{message}. Close over it: gradcheck(lambda x: f(x, other), x).")
+    lifted = value if isinstance(value, Tensor) else tensor(value)
+    found.append((name, lifted))
+    return lifted
+
+
+def _variables(pairs: list[tuple[str, Any]]) -> tuple[Variable, ...]:
+    """Name each tensor once, refusing what has no real derivative."""
+    variables: list[Variable] = []
+    seen: set[int] = set()
+    for name, handle in pairs:
+        if id(handle) in seen:  # one tensor given twice, tied weights: one variable
+            continue
+        seen.add(id(handle))
+        if handle.dtype.kind != "f":
+            message = f"gradcheck: the input {name!r} is {describe(handle)}"
+            if handle.dtype.kind == "c":
+                message += ", and gradients are of real inputs. Check its two parts: "
+                raise DTypeError(f"{message}gradcheck(lambda re, im: f(re + 1j * im), (re, im)).")
+            message += ", which has no derivative. Cast it to a floating dtype, or close over it: "
+            raise DTypeError(f"{message}gradcheck(lambda x: f(x, labels), x).")
+        if not np.isfinite(handle.array).all():
+            message = f"gradcheck: the input {name!r} holds a NaN or an infinity"
+            raise OptionError(f"{message}. Check at a point where the function is finite.")
+        variables.append(Variable(handle.name or name, handle))
+    if not sum(variable.tensor.size for variable in variables):
+        message = "gradcheck got no entry to vary"
+        raise OptionError(f"{message}: give at least one floating tensor with entries.")
+    return tuple(variables)
+
+
+@contextmanager
+def lent(arguments: Arguments) -> Iterator[None]:
+    """Give every variable its array and node back at the end, and a module its buffers."""
+    held = [(v.tensor, v.tensor.array, v.tensor.node) for v in arguments.variables]
+    buffers = getattr(arguments.module, "named_buffers", None)
+    kept = [(b, b.array, np.array(b.array)) for _, b in buffers()] if buffers else []
+    try:
+        yield
+    finally:
+        for handle, array, node in held:
+            handle.array = array
+            handle.node = node
+        for handle, array, values in kept:
+            array[...] = values
+            handle.array = array
