@@ -136,7 +136,7 @@ def full(
     if isinstance(fill_value, Tensor) and fill_value.requires_grad:
         value = fill_value if dtype is None else arithmetic.astype(fill_value, dtype)
         return arithmetic.copy(shapes.broadcast_to(value, sizes))
-    (value,) = strong(constant(fill_value))
+    value = strong(constant(fill_value))
     wanted = value.dtype if dtype is None else to_dtype("full", dtype)
     try:
         return _made(np.full(sizes, value, dtype=wanted), requires_grad)
@@ -147,7 +147,7 @@ def full(
 def _prototype(operation: str, x: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
     """Return the shape and dtype that a ``*_like`` result has."""
     check_device(operation, device)
-    (array,) = strong(constant(x))
+    array = strong(constant(x))
     if array is None:
         message = f"{operation}: None has no shape"
         raise DTypeError(f"{message}. Give a tensor.")

@@ -703,7 +703,7 @@ def _to_array(data: Any, dtype: Any) -> Any:
     elif isinstance(data, list | tuple):
         array = array_from_sequence(data)
     else:
-        (array,) = strong(constant(data))
+        array = strong(constant(data))
     if isinstance(array, np.generic):
         array = np.asarray(array)
     if array is None or array.dtype.kind not in "biufc":

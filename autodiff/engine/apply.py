@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.engine.modes import Mode, local
 from autodiff.engine.node import Handle, Node, clock
-from autodiff.engine.operands import constant, strong
+from autodiff.engine.operands import constant, strong, strong_all
 from autodiff.engine.outputs import pick_outputs
 from autodiff.errors import explain
 from autodiff.namespace import NUMPY, namespace_of
@@ -82,7 +82,7 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
                 parents.append(None)
             values.append(value)
         if not any([hasattr(value, "dtype") for value in values]):
-            values = strong(*values)
+            values = strong_all(values)
         try:
             out = kernel(*values, **options)
         except Exception as error:
@@ -149,7 +149,7 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         if isinstance(x, Handle):
             value, parent = x.array, x.node
         else:
-            (value,), parent = strong(constant(x)), None
+            value, parent = strong(constant(x)), None
         try:
             if type(value) is ndarray:
                 out = kernel(value)
@@ -207,7 +207,7 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
                 out = kernel(value1, value2)  # NumPy hands other libraries' arrays on to them
             else:
                 if not isinstance(x1, Handle) and not isinstance(x2, Handle):
-                    value1, value2 = strong(value1, value2)
+                    value1, value2 = strong_all([value1, value2])
                 out = primitive.kernel(namespace_of(value1))(value1, value2)
         except Exception as error:
             raise explain(primitive.name, [value1, value2], error, primitive.arrays) from error

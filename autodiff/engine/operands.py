@@ -15,7 +15,7 @@ from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.node import Handle
 from autodiff.errors import DTypeError, explain
 
-__all__ = ["array_from_sequence", "constant", "is_scalar", "strong"]
+__all__ = ["array_from_sequence", "constant", "is_scalar", "strong", "strong_all"]
 
 _SCALARS = (float, int, bool, complex)
 
@@ -45,15 +45,20 @@ def constant(value: Any) -> Any:
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 
 
-def strong(*values: Any) -> list[Any]:
+def strong(value: Any) -> Any:
+    """Give a Python scalar that meets no array the default dtype of its kind."""
+    return strong_all([value])[0]
+
+
+def strong_all(values: list[Any]) -> list[Any]:
     """Give Python scalars that meet no array one dtype: the default of their widest kind.
 
-    >>> [value.dtype.name for value in strong(1, 2.5)]
+    >>> [value.dtype.name for value in strong_all([1, 2.5])]
     ['float32', 'float32']
     """
     scalars = [value for value in values if is_scalar(value)]
     if not scalars:
-        return list(values)
+        return values
     dtype: Any = np.result_type(*scalars)
     if dtype.kind == "f":
         dtype = get_default_dtype()

@@ -253,4 +253,4 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
 def _operand(value: Any, *, first: bool) -> Any:
     if isinstance(value, Handle) or value is None or (is_scalar(value) and not first):
         return value
-    return make_tensor(*strong(constant(value)))
+    return make_tensor(strong(constant(value)))
