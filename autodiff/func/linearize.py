@@ -145,7 +145,7 @@ class Linearized:
         elif isinstance(value, np.ndarray | np.generic):
             array = np.array(value)
         elif type(value) is float:
-            array = strong(value)
+            (array,) = strong(value)
         else:
             array = value
         kind = getattr(getattr(array, "dtype", None), "kind", None)
@@ -166,7 +166,7 @@ class Linearized:
         if isinstance(value, Tensor):
             return value
         if isinstance(value, np.ndarray | np.generic | int | float | complex):
-            return make_tensor(strong(value))
+            return make_tensor(*strong(value))
         message = f"{self.transform}: {path} is {describe(value)}"
         raise DTypeError(
             f"{message}. Return tensors, or dicts, lists and tuples of them; "
