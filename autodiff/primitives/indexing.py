@@ -117,8 +117,10 @@ def scatter(xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: boo
     if unique or not may_repeat(index):
         out[index] = x
     else:
-        places = _places(xp, index, tuple(out.shape))
-        x = xp.broadcast_to(x, places.shape)
+        rows, row = _rows(xp, index, tuple(out.shape))
+        x = xp.broadcast_to(x, (*rows.shape, *row))
+        size = math.prod(row)
+        places = (rows * size)[..., None] + xp.arange(size) if row else rows
         # On one axis `add.at` is several times as fast as on more.
         xp.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1))
     return out
@@ -160,10 +162,13 @@ def may_repeat(index: Any) -> bool:
     )
 
 
-def _places(xp: Namespace, index: Any, shape: Shape) -> Any:
-    """Return the place in memory order of each element that an index of a shape names.
+def _rows(xp: Namespace, index: Any, shape: Shape) -> tuple[Any, Shape]:
+    """Split a shape after the last axis that is indexed, and count the rows that are read.
 
-    The axes after the last one that is indexed are counted up, not indexed.
+    Returns
+    -------
+    The number of each row that ``index`` reads, in the order and shape in which it does, and
+    the shape of a row.
     """
     items = _items(index)
     rest = 0
@@ -173,12 +178,14 @@ def _places(xp: Namespace, index: Any, shape: Shape) -> Any:
         indexed = len(shape) - rest
     else:
         indexed = sum(map(_axes_read, items))
-    rows, row = shape[:indexed], shape[indexed:]
-    size = math.prod(row)
-    places = xp.arange(math.prod(rows)).reshape(rows)[tuple(items)]
-    if row:
-        places = (places * size)[..., None] + xp.arange(size)
-    return places.reshape((*places.shape[: places.ndim - bool(row)], *row))
+    sizes, row = shape[:indexed], shape[indexed:]
+    if items and all(hasattr(item, "__index__") and not _is_mask(item) for item in items):
+        number: Any = 0  # only ints and integer arrays: their arithmetic is the fastest
+        for item, size in zip(items, sizes, strict=True):
+            at = xp.asarray(item, dtype=np.intp)
+            number = number * size + at + size * (at < 0)
+        return number, row
+    return xp.arange(math.prod(sizes)).reshape(sizes)[tuple(items)], row
 
 
 def _is_full(item: Any) -> bool:
@@ -265,11 +272,15 @@ def _(xp: Namespace, g: Array, x_shape: Shape, value_shape: Shape, index: Any) -
 
 
 def _last_writes(index: Any, shape: Shape) -> Any:
-    """Tell for each element that is written whether no later write goes to the same place."""
-    arrays = [item for item in _items(index) if not _is_basic(item)]
+    """Tell for each row that is written whether no later write goes to the same place.
+
+    The result broadcasts to the shape of what is written.
+    """
+    arrays = [item for item in _items(index) if hasattr(item, "dtype")]
     xp = namespace_of(arrays[0])
-    places = _places(xp, index, shape)
-    order = xp.arange(places.size).reshape(places.shape)
-    writer = xp.zeros(shape, dtype=order.dtype)
-    writer[index] = order
-    return writer[index] == order
+    rows, row = _rows(xp, index, shape)
+    number = rows.reshape(-1)
+    order = xp.arange(number.size)
+    writer = xp.zeros(math.prod(shape[: len(shape) - len(row)]), dtype=order.dtype)
+    writer[number] = order
+    return (writer[number] == order).reshape((*rows.shape, *(1 for _ in row)))

@@ -75,11 +75,17 @@ def _(xp: Namespace, g: Array, x_shape: Shape, pad_width: Any, mode: str) -> Arr
     widths = _pairs(pad_width, len(x_shape))
     if mode == "constant":
         return g[_inside(widths, x_shape)]
-    for axis, (pair, n) in enumerate(zip(widths, x_shape, strict=True)):
-        if any(pair):
-            source = np.pad(np.arange(n), pair, mode=mode)  # type: ignore[call-overload]
-            shape = (*g.shape[:axis], n, *g.shape[axis + 1 :])
-            g = xp.scatter(g, (slice(None),) * axis + (source,), shape)
+    # Along one axis after the other: the border is folded back onto what it was copied from.
+    for axis, ((before, after), n) in enumerate(zip(widths, x_shape, strict=True)):
+        if not before + after:
+            continue
+        lead = (slice(None),) * axis
+        source = np.pad(np.arange(n), (before, after), mode=mode)  # type: ignore[call-overload]
+        border = np.delete(source, slice(before, before + n))
+        ends = [g[(*lead, slice(None, before))], g[(*lead, slice(before + n, None))]]
+        inside = g[(*lead, slice(before, before + n))]
+        folded = xp.scatter(xp.concat(ends, axis=axis), (*lead, border), tuple(inside.shape))
+        g = inside + folded
     return g
 
 
