@@ -117,6 +117,7 @@ def elu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
     >>> ad.elu([-1.0, 2.0]).round(4)
     tensor([-0.6321,  2.    ], dtype=float32)
     """
+    x = _floating(x)
     return _above(xp, x) + alpha * xp.expm1(_below(xp, x))
 
 
@@ -146,6 +147,7 @@ def selu(xp: Namespace, x: Array, /) -> Array:
     >>> ad.selu([-1.0, 2.0]).round(4)
     tensor([-1.1113,  2.1014], dtype=float32)
     """
+    x = _floating(x)
     return _SELU_SCALE * (_above(xp, x) + _SELU_ALPHA * xp.expm1(_below(xp, x)))
 
 
@@ -166,6 +168,7 @@ def celu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
     >>> ad.celu([-1.0, 2.0], 2.0).round(4)
     tensor([-0.7869,  2.    ], dtype=float32)
     """
+    x = _floating(x)
     return _above(xp, x) + alpha * xp.expm1(_below(xp, x) / alpha)
 
 
@@ -205,6 +208,7 @@ def logsigmoid(xp: Namespace, x: Array, /) -> Array:
     >>> ad.logsigmoid([-50.0, 0.0, 1000.0]).round(4)
     tensor([-50.    ,  -0.6931,   0.    ], dtype=float32)
     """
+    x = _floating(x)
     return _below(xp, x) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
@@ -293,13 +297,15 @@ def gelu(xp: Namespace, x: Array, /, approximate: Literal["none", "tanh"] = "non
     if approximate != "tanh":
         message = f"gelu: approximate={approximate!r} is unknown"
         raise OptionError(f"{message}. Give 'none' or 'tanh'.")
-    return x * (0.5 * xp.tanh(_GELU_SLOPE * (x * (1 + 0.044715 * (x * x)))) + 0.5)
+    near = _unsaturated(xp, x)
+    return x * (0.5 * xp.tanh(_GELU_SLOPE * (near * (1 + 0.044715 * (near * near)))) + 0.5)
 
 
 @gelu.vjp
 def _(xp: Namespace, g: Array, x: Array, approximate: str) -> Array:
     if approximate == "none":
         return g * (_phi(xp, x) + x * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
+    x = _unsaturated(xp, x)
     square = x * x
     t = xp.tanh(_GELU_SLOPE * (x * (1 + 0.044715 * square)))
     inner = _GELU_SLOPE * (x * (1 + 3 * 0.044715 * square))  # x times the inner derivative
@@ -307,6 +313,11 @@ def _(xp: Namespace, g: Array, x: Array, approximate: str) -> Array:
 
 
 _GELU_SLOPE = math.sqrt(2 / math.pi)
+
+
+def _unsaturated(xp: Namespace, x: Array) -> Array:
+    """Limit to where the tanh is not yet -1 or 1 in any dtype, lest cubes overflow."""
+    return xp.clip(x, -10, 10)
 
 
 def _phi(xp: Namespace, x: Array) -> Array:

@@ -442,14 +442,21 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
     >>> ad.xlogy([0.0, 2.0], [0.0, 1.0])
     tensor([0., 0.], dtype=float32)
     """
+    y = _like(xp, y, x)
     return x * xp.log(xp.where((x == 0) & ~xp.isnan(y), 1, y))
 
 
 @xlogy.vjp("x")
 def _(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
+    y = _like(xp, y, x)
     return g * xp.log(xp.where((x == 0) & (y <= 0), 1, y))
 
 
 @xlogy.vjp("y")
 def _(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
     return g * (x / xp.where((x == 0) & (y == 0), 1, y))
+
+
+def _like(xp: Namespace, value: Array, x: Array) -> Array:
+    """Make a Python number an array beside ``x``, since its logarithm would not be weak."""
+    return value if hasattr(value, "dtype") else xp.zeros_like(x) + value
