@@ -43,6 +43,10 @@ class Cotangents:
             parts[position] = parts[position] + part if position in parts else part
         return self
 
+    def conj(self, xp: Namespace) -> Cotangents:
+        """Return the conjugates, for the rules of operations with complex results."""
+        return Cotangents({i: xp.conj(part) for i, part in self.parts.items()}, self.specs)
+
     def filled(self, xp: Namespace) -> tuple[Any, ...]:
         """Return the gradients with zeros for what did not arrive."""
         return tuple(
