@@ -25,7 +25,7 @@ from numpy import (  # noqa: F401
     uint64,
 )
 
-from autodiff import random
+from autodiff import fft, linalg, random
 from autodiff.creation import *  # noqa: F403
 from autodiff.inspection import *  # noqa: F403
 from autodiff.creation import ones, zeros

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
-from autodiff.engine.primitive import Array, composite, make_tensor, standard
+from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import DomainError, OptionError, describe
 from autodiff.namespace import Namespace, tensors
 
@@ -154,14 +155,18 @@ def _sizes_and_axes(
         axes = (axes,)
     if axes is None:
         axes = tuple(range(-x.ndim if s is None else -len(s), 0))
-    sizes = [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
+    sizes: list[int | None] = (
+        [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
+    )
     if len(sizes) != len(axes):
         message = f"{operation}(x: {describe(x)}): {len(sizes)} sizes for {len(axes)} axes"
         raise OptionError(f"{message}. Give s one size for each of axes.")
     return sizes, list(axes)
 
 
-def _along_each(transform: Any, x: Array, sizes: list[int | None], axes: list[int], norm: str) -> Any:
+def _along_each(
+    transform: Any, x: Array, sizes: list[int | None], axes: list[int], norm: str
+) -> Any:
     for n, axis in zip(reversed(sizes), reversed(axes), strict=True):
         x = transform(x, n=n, axis=axis, norm=norm)
     return x

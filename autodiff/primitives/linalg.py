@@ -124,7 +124,7 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
 
 @standard(name="linalg.det")
 def det(xp: Namespace, x: Array, /) -> Array:
-    """Determinant.
+    """Compute the determinant.
 
     Parameters
     ----------
@@ -347,7 +347,7 @@ def _(xp: Namespace, g: Array, x: Array, out: Array) -> Array:
 
 @primitive(name="linalg.matrix_rank", differentiable=False)
 def matrix_rank(xp: Namespace, x: Array, /, *, rtol: Any = None) -> Array:
-    """Number of singular values that are not negligible. It has no gradient.
+    """Count the singular values that are not negligible. It has no gradient.
 
     Parameters
     ----------

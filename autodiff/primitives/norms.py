@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import OptionError, ShapeError, describe
@@ -195,4 +194,4 @@ def norm(
     return xp.reshape(result, tuple(1 if i in kept else n for i, n in enumerate(x.shape)))
 
 
-tensors.norm = norm
+setattr(tensors, "norm", norm)  # noqa: B010 - the namespace's attributes are dynamic

@@ -21,15 +21,22 @@ def oracle(name, options):
     def call(x):
         import torch
 
-        return getattr(torch.fft, name)(x, **torch_options(options))
+        result = getattr(torch.fft, name)(x, **torch_options(options))
+        return result.resolve_conj() if result.is_complex() else result
 
     return call
 
 
+def real_parts(xp, result):
+    """Real and imaginary part, which PyTorch's results are compared by."""
+    return xp.real(result), xp.imag(result)
+
+
 def transforms(name, pairs):
     return [
-        Case(f"fft.{name}", (normal(*shape),), options, torch=oracle(name, options),
-             name=f"{shape} {options}")
+        Case(f"fft.{name}", (normal(*shape),), options, name=f"{shape} {options}",
+             view=None if name == "irfft" else real_parts,
+             torch=None if 0 in shape else oracle(name, options))
         for shape, options in pairs
     ]  # fmt: skip
 

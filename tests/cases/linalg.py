@@ -64,6 +64,7 @@ def symmetric(*shape):
 
 def oracle(name, **options):
     """PyTorch's function of that name, imported when it is called."""
+
     def call(*operands):
         return getattr(importlib.import_module("torch").linalg, name)(*operands, **options)
 
