@@ -1,10 +1,27 @@
-"""Arrays like NumPy, gradients like PyTorch, graphs you can watch."""
+"""Arrays like NumPy, gradients like PyTorch, graphs you can watch.
 
+The functions of the array API standard stand here under its names, with what deep learning
+adds; gradients are asked for with PyTorch's words::
+
+    import autodiff as ad
+
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    y = (ad.exp(x) * x).sum()
+    y.backward()
+    x.grad
+
+``linalg``, ``fft``    linear algebra, Fourier transforms
+``random``             random tensors
+``func``               derivatives as functions of functions
+``errors``             every error that is raised on purpose
+"""
+
+# ruff: noqa: F403 - the families' public names, each listed in its __all__
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from numpy import bool_ as bool
-from numpy import (  # noqa: F401
+from numpy import (
     complex64,
     complex128,
     e,
@@ -25,11 +42,9 @@ from numpy import (  # noqa: F401
     uint64,
 )
 
-from autodiff import fft, linalg, random
-from autodiff.creation import *  # noqa: F403
-from autodiff.inspection import *  # noqa: F403
-from autodiff.creation import ones, zeros
+from autodiff import creation, errors, fft, func, inspection, linalg, primitives, random
 from autodiff.checkpointing import checkpoint
+from autodiff.creation import *
 from autodiff.engine.modes import (
     default_dtype,
     detect_anomaly,
@@ -41,27 +56,102 @@ from autodiff.engine.modes import (
     set_default_dtype,
     set_grad_enabled,
 )
-from autodiff.engine.primitive import Array, composite, primitive
-from autodiff.errors import *  # noqa: F403
-from autodiff import func
+from autodiff.engine.primitive import composite, primitive
+from autodiff.errors import (
+    AnomalyError,
+    AutodiffError,
+    AxisError,
+    DomainError,
+    DTypeError,
+    GraphError,
+    IndexingError,
+    LinAlgError,
+    MissingExtraError,
+    MutationError,
+    NoGradientError,
+    OptionError,
+    RuleError,
+    ShapeError,
+    UnsupportedFunctionError,
+)
 from autodiff.func.gradients import grad
-from autodiff.namespace import tensors as _tensors
+from autodiff.inspection import *
+from autodiff.inspection import __array_namespace_info__ as __array_namespace_info__
+from autodiff.primitives.activations import *
+from autodiff.primitives.along import *
+from autodiff.primitives.arithmetic import *
+from autodiff.primitives.complex import *
+from autodiff.primitives.diagonals import *
+from autodiff.primitives.einsum import *
+from autodiff.primitives.error_function import *
+from autodiff.primitives.indexing import *
+from autodiff.primitives.joining import *
+from autodiff.primitives.logic import *
+from autodiff.primitives.products import *
+from autodiff.primitives.reductions import *
+from autodiff.primitives.rounding import *
+from autodiff.primitives.scans import *
+from autodiff.primitives.selection import *
+from autodiff.primitives.sets import *
+from autodiff.primitives.shapes import *
+from autodiff.primitives.softmax import *
+from autodiff.primitives.sorting import *
+from autodiff.primitives.statistics import *
+from autodiff.primitives.taking import *
+from autodiff.primitives.transcendental import *
+from autodiff.primitives.windows import *
 from autodiff.tensor import Tensor, asarray, tensor
-
 from autodiff.version import __version__
-
 
 if _TYPE_CHECKING:
     from autodiff.checking import GradientReport, gradcheck
+
+__array_api_version__ = "2024.12"
+
+__all__ = [
+    "AnomalyError", "AutodiffError", "AxisError", "DTypeError", "DomainError", "GradientReport",
+    "GraphError", "IndexingError", "LinAlgError", "MissingExtraError", "MutationError",
+    "NoGradientError", "OptionError", "RuleError", "ShapeError", "Tensor",
+    "UnsupportedFunctionError", "__array_api_version__", "__version__", "asarray", "bool",
+    "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "e",
+    "enable_grad", "errors", "fft", "float16", "float32", "float64", "func", "get_default_dtype",
+    "grad", "gradcheck", "inf", "int8", "int16", "int32", "int64", "is_grad_enabled", "linalg",
+    "name_scope", "nan", "newaxis", "no_grad", "pi", "primitive", "random", "set_default_dtype",
+    "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
+]  # fmt: skip
+__all__ += creation.__all__
+__all__ += inspection.__all__
+__all__ += primitives.activations.__all__
+__all__ += primitives.along.__all__
+__all__ += primitives.arithmetic.__all__
+__all__ += primitives.complex.__all__
+__all__ += primitives.diagonals.__all__
+__all__ += primitives.einsum.__all__
+__all__ += primitives.error_function.__all__
+__all__ += primitives.indexing.__all__
+__all__ += primitives.joining.__all__
+__all__ += primitives.logic.__all__
+__all__ += primitives.products.__all__
+__all__ += primitives.reductions.__all__
+__all__ += primitives.rounding.__all__
+__all__ += primitives.scans.__all__
+__all__ += primitives.selection.__all__
+__all__ += primitives.sets.__all__
+__all__ += primitives.shapes.__all__
+__all__ += primitives.softmax.__all__
+__all__ += primitives.sorting.__all__
+__all__ += primitives.statistics.__all__
+__all__ += primitives.taking.__all__
+__all__ += primitives.transcendental.__all__
+__all__ += primitives.windows.__all__
 
 _LATER = {"GradientReport": "autodiff.checking", "gradcheck": "autodiff.checking"}
 """What is imported when it is first asked for, since not every program needs it."""
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATER:
-        found = globals()[name] = getattr(_import_module(_LATER[name]), name)
-        return found
-    if name.startswith("_"):
-        raise AttributeError(name)
-    return getattr(_tensors, name)
+    if name not in _LATER:
+        message = f"module 'autodiff' has no attribute {name!r}"
+        raise AttributeError(message)
+    found = globals()[name] = getattr(_import_module(_LATER[name]), name)
+    return found
