@@ -63,6 +63,7 @@ from autodiff.errors import (
     AxisError,
     DomainError,
     DTypeError,
+    GradientCheckError,
     GraphError,
     IndexingError,
     LinAlgError,
@@ -87,6 +88,7 @@ from autodiff.primitives.error_function import *
 from autodiff.primitives.indexing import *
 from autodiff.primitives.joining import *
 from autodiff.primitives.logic import *
+from autodiff.primitives.norms import norm
 from autodiff.primitives.products import *
 from autodiff.primitives.reductions import *
 from autodiff.primitives.rounding import *
@@ -109,14 +111,15 @@ if _TYPE_CHECKING:
 __array_api_version__ = "2024.12"
 
 __all__ = [
-    "AnomalyError", "AutodiffError", "AxisError", "DTypeError", "DomainError", "GradientReport",
+    "AnomalyError", "AutodiffError", "AxisError", "DTypeError", "DomainError",
+    "GradientCheckError", "GradientReport",
     "GraphError", "IndexingError", "LinAlgError", "MissingExtraError", "MutationError",
     "NoGradientError", "OptionError", "RuleError", "ShapeError", "Tensor",
     "UnsupportedFunctionError", "__array_api_version__", "__version__", "asarray", "bool",
     "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "e",
     "enable_grad", "errors", "fft", "float16", "float32", "float64", "func", "get_default_dtype",
     "grad", "gradcheck", "inf", "int8", "int16", "int32", "int64", "is_grad_enabled", "linalg",
-    "name_scope", "nan", "newaxis", "no_grad", "pi", "primitive", "random", "set_default_dtype",
+    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random", "set_default_dtype",
     "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
