@@ -119,8 +119,8 @@ __all__ = [
     "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "e",
     "enable_grad", "errors", "fft", "float16", "float32", "float64", "func", "get_default_dtype",
     "grad", "gradcheck", "inf", "int8", "int16", "int32", "int64", "is_grad_enabled", "linalg",
-    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random", "set_default_dtype",
-    "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
+    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random",
+    "set_default_dtype", "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += inspection.__all__

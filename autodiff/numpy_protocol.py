@@ -50,7 +50,6 @@ _NAMES = {
     "right_shift": "bitwise_right_shift",
     "rint": "round",
     "true_divide": "divide",
-    "unique": "unique_values",
 }
 
 _OPTIONS = {
@@ -64,7 +63,6 @@ _OPTIONS = {
 
 _REDUCTIONS = {
     "add": "sum",
-    "bitwise_and": "all",
     "logaddexp": "logsumexp",
     "logical_and": "all",
     "logical_or": "any",
@@ -255,41 +253,11 @@ def _transpose(a: Any, axes: Any = None) -> Any:
     return tensors.permute_dims(a, tuple(reversed(range(a.ndim))) if axes is None else axes)
 
 
-def _squeeze(a: Any, axis: Any = None) -> Any:
-    a = _array(a)
-    if axis is None:
-        axis = tuple(i for i, n in enumerate(a.shape) if n == 1)
-    return tensors.squeeze(a, axis)
-
-
-def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    a = _array(a)
-    order = list(range(a.ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return tensors.permute_dims(a, tuple(order))
-
-
-def _ravel(a: Any, order: str = "C") -> Any:
-    if order != "C":
-        raise _unsupported("ravel", [a], f"it does not take order={order!r} with tensors")
-    return tensors.reshape(_array(a), (-1,))
-
-
 def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
     if order != "C":
         raise _unsupported("reshape", [a], f"it does not take order={order!r} with tensors")
     a = _array(a)
     return tensors.reshape(a, shape if isinstance(shape, tuple | list) else (shape,), copy=copy)
-
-
-def _scan(name: str) -> Callable[..., Any]:
-    def scan(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-        a = _array(a)
-        if axis is None:
-            a, axis = tensors.reshape(a, (-1,)), 0
-        return getattr(tensors, name)(a, axis=axis, dtype=dtype)
-
-    return scan
 
 
 def _where(condition: Any, *choices: Any) -> Any:
@@ -302,28 +270,8 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return tensors.round(_array(a) * 10.0**decimals) / 10.0**decimals
 
 
-def _dot(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
-    if a.ndim == 0 or b.ndim == 0:
-        return tensors.multiply(a, b)
-    if b.ndim <= 2:
-        return tensors.matmul(a, b)
-    return tensors.tensordot(a, b, axes=([a.ndim - 1], [b.ndim - 2]))
-
-
-def _inner(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
-    if a.ndim == 0 or b.ndim == 0:
-        return tensors.multiply(a, b)
-    return tensors.tensordot(a, b, axes=([a.ndim - 1], [b.ndim - 1]))
-
-
 def _vdot(a: Any, b: Any) -> Any:
-    return tensors.vecdot(_ravel(a), _ravel(b))
-
-
-def _outer(a: Any, b: Any) -> Any:
-    return tensors.multiply(tensors.reshape(_array(a), (-1, 1)), _ravel(b))
+    return tensors.vecdot(tensors.ravel(a), tensors.ravel(b))
 
 
 def _at_least(dims: int) -> Callable[..., Any]:
@@ -373,18 +321,10 @@ _ADAPTED: dict[str, Callable[..., Any]] = {
     "column_stack": _column_stack,
     "concatenate": _concatenate,
     "copy": _copy,
-    "cumprod": _scan("cumulative_prod"),
-    "cumsum": _scan("cumulative_sum"),
-    "dot": _dot,
     "dstack": _stacked(3, 2),
     "hstack": _stacked(1, 1),
-    "inner": _inner,
-    "outer": _outer,
-    "ravel": _ravel,
     "reshape": _reshape,
     "round": _round,
-    "squeeze": _squeeze,
-    "swapaxes": _swapaxes,
     "transpose": _transpose,
     "vdot": _vdot,
     "vstack": _stacked(2, 0),
