@@ -20,6 +20,9 @@ __all__ = ["getitem", "scatter", "setitem"]
 
 Shape = tuple[int, ...]
 
+_PLAIN = frozenset({int, type(None), type(Ellipsis)})
+_BASIC = _PLAIN | {slice}
+
 
 def plain_index(index: Any) -> Any:
     """Turn the tensors in an index into arrays, and 0-d integer ones into ints.
@@ -33,13 +36,15 @@ def plain_index(index: Any) -> Any:
     (1, slice(2, None, None), None, [0, 3])
     """
     kind = type(index)
-    if kind is int or index is None or index is Ellipsis:
+    if kind in _PLAIN:
         return index
-    if kind is tuple:
-        return tuple([plain_index(item) for item in index])
     if kind is slice:
-        bounds = index.start, index.stop, index.step
-        return slice(*[plain_index(bound) for bound in bounds])
+        start, stop, step = index.start, index.stop, index.step
+        if type(start) in _PLAIN and type(stop) in _PLAIN and type(step) in _PLAIN:
+            return index
+        return slice(plain_index(start), plain_index(stop), plain_index(step))
+    if kind is tuple:
+        return tuple([item if type(item) in _PLAIN else plain_index(item) for item in index])
     if isinstance(index, Handle):
         index = index.array
     if isinstance(index, np.ndarray | np.generic):
@@ -155,8 +160,9 @@ def _is_mask(item: Any) -> bool:
 
 def may_repeat(index: Any) -> bool:
     """Tell whether an index may name an element twice: only integer arrays can."""
-    if _is_basic(index):
-        return False
+    kind = type(index)
+    if kind in _BASIC or (kind is tuple and _BASIC.issuperset(map(type, index))):
+        return False  # most indices, fast
     return any(
         not _is_basic(item) and not _is_mask(item) and item.size > 1 for item in _items(index)
     )
