@@ -139,8 +139,7 @@ def prod(
     Notes
     -----
     The gradient of each element is ``g`` times the product of all others. It is computed as
-    such, from running products from both sides and without a division, so that it is right
-    where elements are 0, to every order.
+    such, without a division, so that it is right where elements are 0, to every order.
 
     Examples
     --------
@@ -156,10 +155,24 @@ def prod(
 @prod.vjp
 def _(xp: Namespace, g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     rows, order = rows_of(xp, x, axis)
-    before = xp.cumulative_prod(rows, axis=-1, include_initial=True)[..., :-1]
-    after = xp.cumulative_prod(rows[..., ::-1], axis=-1, include_initial=True)[..., :-1]
-    others = from_rows(xp, before * after[..., ::-1], x.shape, order)
+    others = from_rows(xp, _product_of_others(xp, rows), x.shape, order)
     return restored(xp, g, x.shape, axis, keepdims) * others
+
+
+def _product_of_others(xp: Namespace, x: Array) -> Array:
+    """Return for each entry along the last axis the product of all others.
+
+    Entries are paired off and multiplied; what goes for a pair goes for each of the two
+    after a multiplication by the other. So log2(n) levels do, the deepest of one entry.
+    """
+    size = x.shape[-1]
+    if size <= 1:
+        return xp.ones_like(x)
+    half = size // 2
+    first, second, single = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    others = _product_of_others(xp, xp.concat([first * second, single], axis=-1))
+    of_pairs = others[..., :half]
+    return xp.concat([of_pairs * second, of_pairs * first, others[..., half:]], axis=-1)
 
 
 def rows_of(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:

@@ -15,13 +15,15 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 def _shifted(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, Array]:
-    """Return ``x - peak`` and the peak, with its axes kept: the largest element, or 0.
+    """Return ``x - peak``, a new array, and the peak: the largest element, axes kept.
 
-    0 where the largest is infinite (``inf - inf`` is undefined) or there is none.
+    Where the peak is infinite ``x - peak`` is made NaN: ``inf - inf`` is, but would warn.
     """
-    peak = (xp.max if x.size else xp.sum)(x, axis=axis, keepdims=True)
-    peak = xp.where(xp.isinf(peak), 0, peak)
-    return x - peak, peak
+    if x.dtype.kind in "biu":
+        x = x.astype(xp.float64)
+    peak = x.max(axis=axis, keepdims=True)
+    # 0-d results come as scalars, which can't be written to: asarray makes arrays of them.
+    return xp.asarray(x - xp.where(xp.isinf(peak), math.nan, peak)), xp.asarray(peak)
 
 
 @primitive
@@ -49,10 +51,11 @@ def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool =
     >>> ad.logsumexp([1e4, 1e4])
     tensor(10000.693, dtype=float32)
     """
-    shifted, peak = _shifted(xp, x, axis)
-    total = xp.exp(shifted).sum(axis=axis, keepdims=True)
-    nothing = total == 0
-    out = xp.where(nothing, -math.inf, xp.log(total + nothing) + peak)
+    if not x.size:
+        return x.sum(axis=axis, keepdims=keepdims) - math.inf
+    exps, peak = _shifted(xp, x, axis)
+    total = xp.exp(exps, out=exps).sum(axis=axis, keepdims=True)
+    out = xp.where(xp.isinf(peak), peak, xp.log(total) + peak)
     return out if keepdims else xp.squeeze(out, axis=reduced_axes(x.ndim, axis))
 
 
@@ -60,7 +63,8 @@ def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool =
 def _(xp: Namespace, g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     finite = xp.where(out == -math.inf, 0, out)
     weights = xp.exp(x - restored(xp, finite, x.shape, axis, keepdims))
-    return restored(xp, g, x.shape, axis, keepdims) * weights
+    weights *= restored(xp, g, x.shape, axis, keepdims)
+    return weights
 
 
 @primitive
@@ -85,15 +89,26 @@ def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     >>> ad.softmax([0.0, 0.0, -ad.inf])
     tensor([0.5, 0.5, 0. ], dtype=float32)
     """
-    shifted, _ = _shifted(xp, x, axis)
-    exps = xp.exp(shifted)
-    total = exps.sum(axis=axis, keepdims=True)
-    return exps / xp.where(total == 0, math.nan, total)
+    if not x.size:
+        return xp.zeros_like(x)
+    exps, _ = _shifted(xp, x, axis)
+    xp.exp(exps, out=exps)
+    exps /= exps.sum(axis=axis, keepdims=True)
+    return exps
 
 
 @softmax.vjp
 def _(xp: Namespace, g: Array, out: Array, axis: Axis) -> Array:
-    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+    part = g - _dot(xp, g, out, axis)
+    part *= out  # it is new, and large: no need of another
+    return part
+
+
+def _dot(xp: Namespace, a: Array, b: Array, axis: Axis) -> Array:
+    """Return ``sum(a * b)`` along axes, which are kept, without the product where possible."""
+    if isinstance(axis, int) and len(b.shape) and b.dtype.kind == "f":
+        return restored(xp, xp.vecdot(a, b, axis=axis), b.shape, axis, keepdims=False)
+    return xp.sum(a * b, axis=axis, keepdims=True)
 
 
 @primitive
@@ -119,11 +134,16 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     >>> ad.log_softmax([0.0, 1e4])
     tensor([-10000.,      0.], dtype=float32)
     """
-    shifted, _ = _shifted(xp, x, axis)
-    total = xp.exp(shifted).sum(axis=axis, keepdims=True)
-    return shifted - xp.log(xp.where(total == 0, math.nan, total))
+    if not x.size:
+        return xp.zeros_like(x)
+    out, _ = _shifted(xp, x, axis)
+    out -= xp.log(xp.exp(out).sum(axis=axis, keepdims=True))
+    return out
 
 
 @log_softmax.vjp
 def _(xp: Namespace, g: Array, out: Array, axis: Axis) -> Array:
-    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
+    part = xp.exp(out)
+    part *= -xp.sum(g, axis=axis, keepdims=True)
+    part += g
+    return part

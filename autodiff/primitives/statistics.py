@@ -50,8 +50,10 @@ def var(
 
 @var.vjp
 def _(xp: Namespace, g: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
-    g = restored(xp, g / _freedom(x.shape, axis, correction), x.shape, axis, keepdims)
-    return 2 * g * (x - xp.mean(x, axis=axis, keepdims=True))
+    scale = 2 * g / _freedom(x.shape, axis, correction)
+    part = x - xp.mean(x, axis=axis, keepdims=True)
+    part *= restored(xp, scale, x.shape, axis, keepdims)
+    return part
 
 
 @standard
@@ -101,8 +103,9 @@ def _(
 ) -> Array:
     scale = xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
     scale = scale / _freedom(x.shape, axis, correction)
-    centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return restored(xp, scale, x.shape, axis, keepdims) * centred
+    part = x - xp.mean(x, axis=axis, keepdims=True)
+    part *= restored(xp, scale, x.shape, axis, keepdims)
+    return part
 
 
 def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
