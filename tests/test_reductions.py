@@ -70,6 +70,33 @@ def test_the_gradient_of_a_sum_takes_no_memory():
         assert g.strides == (0, 8)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(600, 16), (9, 1000), (8, 1024), (4, 5000), (3, 50, 100)])
+def test_sums_along_rows_are_as_exact_as_numpys(shape, dtype):
+    """Large ones are computed as a product with ones."""
+    x = np.random.default_rng(0).uniform(0, 1, shape).astype(dtype)
+    exact = x.astype(np.longdouble).sum(axis=-1)
+    for axis in (-1, len(shape) - 1):
+        result = ad.sum(x, axis=axis)
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result.numpy(), exact, rtol=4 * np.finfo(dtype).eps)
+        kept = ad.sum(x, axis=axis, keepdims=True)
+        np.testing.assert_array_equal(kept.numpy()[..., 0], result.numpy())
+        n = shape[-1]
+        np.testing.assert_allclose(
+            ad.mean(x, axis=axis).numpy(), exact / n, rtol=5 * np.finfo(dtype).eps
+        )
+    flipped = x[:, ::-1]
+    np.testing.assert_allclose(ad.sum(flipped, axis=-1).numpy(), flipped.sum(axis=-1), rtol=1e-6)
+
+
+def test_softmax_of_many_rows():
+    x = np.random.default_rng(0).standard_normal((90, 100)).astype(np.float32)
+    np.testing.assert_allclose(ad.softmax(x).numpy().sum(axis=-1), 1, rtol=1e-6)
+    total = ad.logsumexp(x, axis=-1, keepdims=True)
+    np.testing.assert_allclose((ad.log_softmax(x) + total).numpy(), x, atol=2e-6)
+
+
 def test_no_rule_leaves_a_gradient_that_can_not_be_written():
     x = ad.tensor(np.ones(3), requires_grad=True)
     x.sum().backward()
@@ -343,3 +370,29 @@ def test_diff_of_other_things():
         ad.diff([1.0], n=-1)
     with pytest.raises(ad.AxisError, match="no axis"):
         ad.diff(1.0)
+
+
+# -- under NumPy's functions ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (np.sum, (1,)), (np.mean, (0,)), (np.prod, (-1,)), (np.max, (0,)), (np.amin, (0,)),
+        (np.std, (1,)), (np.var, ()), (np.median, (0,)), (np.quantile, (0.3, 1)),
+        (np.cumsum, (0,)), (np.cumprod, ()), (np.diff, (1, 0)), (np.sort, (0,)),
+        (np.argsort, (0,)), (np.argmax, (1,)), (np.all, (1,)), (np.any, ()),
+        (np.count_nonzero, (1,)), (np.unique, ()), (np.unique_counts, ()),
+    ],
+    ids=lambda part: getattr(part, "__name__", str(part)),
+)  # fmt: skip
+def test_numpys_functions_give_tensors(function, arguments):
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    results, expected = function(ad.tensor(x), *arguments), function(x, *arguments)
+    for ours, theirs in zip(
+        results if isinstance(results, tuple) else [results],
+        expected if isinstance(expected, tuple) else [expected],
+        strict=True,
+    ):
+        assert isinstance(ours, ad.Tensor)
+        np.testing.assert_allclose(ours.numpy(), theirs)

@@ -40,6 +40,20 @@ def reduced_size(shape: tuple[int, ...], axis: Axis) -> int:
     return math.prod([shape[a] for a in reduced_axes(len(shape), axis)])
 
 
+def added_up(xp: Namespace, x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Sum a raw array: along the rows of a large matrix as a product with ones.
+
+    That is several times as fast as the library's sum, and as exact while rows are no
+    longer than here; of longer ones the library, which adds in pairs, loses less.
+    """
+    if x.size >= 8192 and axis in (-1, x.ndim - 1) and x.dtype.char in "fd":
+        n = x.shape[-1]
+        if 16 <= n <= 1024 and x.flags.c_contiguous:
+            out = x.reshape(-1, n) @ xp.ones(n, dtype=x.dtype)
+            return out.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+    return x.sum(axis=axis, keepdims=keepdims)
+
+
 @primitive
 def sum(
     xp: Namespace, x: Array, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False
@@ -71,6 +85,8 @@ def sum(
     >>> ad.sum([[1, 2], [3, 4]], axis=0)
     tensor([4, 6], dtype=int64)
     """
+    if dtype is None:
+        return added_up(xp, x, axis, keepdims)
     return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -103,7 +119,7 @@ def mean(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = Fals
     tensor([1.5, 4.5], dtype=float32)
     """
     if x.dtype.kind == "f" and x.dtype.itemsize >= 4 and x.size:
-        total = x.sum(axis=axis, keepdims=keepdims)  # what xp.mean does, at a sixth of its cost
+        total = added_up(xp, x, axis, keepdims)  # what xp.mean does, at a sixth of its cost
         return total / (x.size // total.size)
     return xp.mean(x, axis=axis, keepdims=keepdims)
 

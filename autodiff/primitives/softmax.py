@@ -9,7 +9,7 @@ import math
 
 from autodiff.engine.primitive import Array, primitive
 from autodiff.namespace import Namespace
-from autodiff.primitives.reductions import Axis, reduced_axes, restored
+from autodiff.primitives.reductions import Axis, added_up, reduced_axes, restored
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -54,7 +54,7 @@ def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool =
     if not x.size:
         return x.sum(axis=axis, keepdims=keepdims) - math.inf
     exps, peak = _shifted(xp, x, axis)
-    total = xp.exp(exps, out=exps).sum(axis=axis, keepdims=True)
+    total = added_up(xp, xp.exp(exps, out=exps), axis, keepdims=True)
     out = xp.where(xp.isinf(peak), peak, xp.log(total) + peak)
     return out if keepdims else xp.squeeze(out, axis=reduced_axes(x.ndim, axis))
 
@@ -93,7 +93,7 @@ def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
         return xp.zeros_like(x)
     exps, _ = _shifted(xp, x, axis)
     xp.exp(exps, out=exps)
-    exps /= exps.sum(axis=axis, keepdims=True)
+    exps /= added_up(xp, exps, axis, keepdims=True)
     return exps
 
 
@@ -137,7 +137,7 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     if not x.size:
         return xp.zeros_like(x)
     out, _ = _shifted(xp, x, axis)
-    out -= xp.log(xp.exp(out).sum(axis=axis, keepdims=True))
+    out -= xp.log(added_up(xp, xp.exp(out), axis, keepdims=True))
     return out
 
 
