@@ -186,9 +186,17 @@ _latest = 0
 
 
 def _owner(array: Any) -> Any:
-    """Return the array that owns the memory which ``array`` shows."""
+    """Return the array that owns the memory which ``array`` shows.
+
+    Most views name it as their base; strided ones (windows) do so through an object of NumPy's
+    that stands in between.
+    """
     base = getattr(array, "base", None)
-    return base if isinstance(base, np.ndarray) else array
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)
+    return array
 
 
 def mark_changed(array: Any) -> None:
