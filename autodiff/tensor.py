@@ -17,7 +17,7 @@ from autodiff.arguments import check_device, to_dtype
 from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
-from autodiff.engine.node import Handle, Leaf, mark_changed
+from autodiff.engine.node import Handle, Leaf, clock, mark_changed
 from autodiff.engine.operands import array_from_sequence, constant, strong
 from autodiff.errors import (
     DTypeError,
@@ -308,7 +308,7 @@ class Tensor(Handle, Methods):
             message = "register_hook on a tensor that does not require a gradient"
             raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
         hooks = self.node.annotated().hooks
-        key = max(hooks, default=0) + 1
+        key = clock()  # never given twice: a handle removes its own hook alone
         hooks[key] = hook
         return RemovableHandle(hooks, key)
 
