@@ -1,5 +1,6 @@
 """What a backward pass adds where, and what it refuses."""
 
+# ruff: noqa: ARG005 - hooks and functions that ignore their argument
 from __future__ import annotations
 
 import gc
@@ -32,7 +33,7 @@ def shares(*tensors):
     )
 
 
-# -- accumulation ------------------------------------------------------------------------
+# -- accumulation ------------------------------------------------
 
 
 def test_fan_out_adds_every_path():
@@ -110,7 +111,7 @@ def test_no_gradient_reaches_a_detached_operand():
     assert x.grad.tolist() == [2.0]
 
 
-# -- .grad belongs to nobody else ---------------------------------------------------------
+# -- .grad belongs to nobody else ------------------------------------------------
 
 IDENTITIES = {
     "add": lambda x, y: x + y,
@@ -169,7 +170,7 @@ def test_setting_grad_copies():
     assert x.grad.tolist() == [2.0]
     with pytest.raises(ShapeError, match=r"grad: \(2,\) float64 does not fit"):
         x.grad = np.zeros(2)
-    with pytest.raises(GraphError, match="can't be set on a tensor that does not require one"):
+    with pytest.raises(GraphError, match=r"can't be set on a tensor that does not require one"):
         ad.tensor(1.0).grad = 1.0
 
 
@@ -182,7 +183,7 @@ def test_retained_gradient_is_a_copy():
     assert not shares(y.grad, x.grad)
 
 
-# -- retain_graph, and passes that fail ---------------------------------------------------
+# -- retain_graph, and passes that fail ------------------------------------------------
 
 
 def test_a_freed_graph_is_refused_and_nothing_changes():
@@ -193,7 +194,7 @@ def test_a_freed_graph_is_refused_and_nothing_changes():
     with pytest.raises(GraphError, match=r"multiply\(.*\(1,\) float64.*freed.*retain_graph=True"):
         y.backward()
     assert x.grad is before
-    with pytest.raises(GraphError, match="retain_graph=True"):
+    with pytest.raises(GraphError, match=r"retain_graph=True"):
         ad.grad(y, x)
 
 
@@ -256,7 +257,7 @@ def test_backward_frees_saved_arrays():
     assert node.saved is None
 
 
-# -- what the gradient must be ------------------------------------------------------------
+# -- what the gradient must be ------------------------------------------------
 
 
 def test_several_elements_need_a_gradient():
@@ -283,16 +284,16 @@ def test_a_gradient_of_another_dtype():
     (x * 2).backward(np.array([1, 2]))
     assert x.grad.tolist() == [2.0, 4.0]
     assert x.grad.dtype == np.float64
-    with pytest.raises(DTypeError, match="Give a real gradient"):
+    with pytest.raises(DTypeError, match=r"Give a real gradient"):
         (x * 2).backward(np.array([1j, 2]))
 
 
 def test_nothing_requires_a_gradient():
     with pytest.raises(GraphError, match=r"\(\) float32.*Set requires_grad=True"):
         ad.tensor(1.0).backward()
-    with pytest.raises(GraphError, match="does not require a gradient"):
+    with pytest.raises(GraphError, match=r"does not require a gradient"):
         ad.tensor(1.0).retain_grad()
-    with pytest.raises(GraphError, match="does not require a gradient"):
+    with pytest.raises(GraphError, match=r"does not require a gradient"):
         ad.tensor(1.0).register_hook(print)
 
 
@@ -304,7 +305,7 @@ def test_only_real_floating_leaves(dtype):
 
 def test_a_complex_loss():
     x = leaf(2.0)
-    with pytest.raises(NoGradientError, match="a loss must be real"):
+    with pytest.raises(NoGradientError, match=r"a loss must be real"):
         (x * 1j).backward()
     z = x * (1 + 2j)
     (ad.real(z) * 3 + ad.imag(z)).backward()
@@ -336,7 +337,7 @@ def test_results_of_integers_carry_no_gradient():
     assert not x.astype(np.int64).requires_grad
 
 
-# -- higher orders ------------------------------------------------------------------------
+# -- higher orders ------------------------------------------------
 
 
 def test_create_graph():
@@ -382,7 +383,7 @@ def test_a_recorded_pass_does_not_touch_other_gradients():
     assert x.grad.tolist() == [2 * 12.0 * 6.0]
 
 
-# -- autodiff.grad ------------------------------------------------------------------------
+# -- autodiff.grad ------------------------------------------------
 
 
 def test_grad_returns_a_tuple_and_adds_nowhere():
@@ -472,7 +473,7 @@ def test_grad_refuses_what_is_no_tensor():
 
 def test_grad_outputs_are_checked():
     x = leaf(2.0, 3.0)
-    with pytest.raises(OptionError, match="1 outputs, but 2 grad_outputs"):
+    with pytest.raises(OptionError, match=r"1 outputs, but 2 grad_outputs"):
         ad.grad(x * x, x, [np.ones(2), np.ones(2)])
     with pytest.raises(ShapeError, match=r"outputs\[0\].*\(3,\) float64.*\(2,\) float64"):
         ad.grad(x * x, x, np.ones(3))
@@ -487,11 +488,11 @@ def test_grad_retains():
     ad.grad(y, x, retain_graph=True)
     ad.grad(y, x, create_graph=True)
     ad.grad(y, x)
-    with pytest.raises(GraphError, match="freed"):
+    with pytest.raises(GraphError, match=r"freed"):
         ad.grad(y, x)
 
 
-# -- hooks ---------------------------------------------------------------------------------
+# -- hooks ------------------------------------------------
 
 
 def test_a_hook_sees_the_whole_gradient_once():
@@ -581,7 +582,7 @@ def test_a_hook_that_breaks_its_contract(create_graph):
     assert x.grad is None
     z = x * x
     z.register_hook(lambda g: g * 1j)
-    with pytest.raises(GraphError, match="complex128.*Return a real gradient"):
+    with pytest.raises(GraphError, match=r"complex128.*Return a real gradient"):
         z.sum().backward(create_graph=create_graph)
 
 
@@ -605,7 +606,7 @@ def test_retained_gradients_accumulate():
     x.retain_grad()  # a leaf has its own
 
 
-# -- mutation ------------------------------------------------------------------------------
+# -- mutation ------------------------------------------------
 
 
 def overwrite_in_place(w):
@@ -665,7 +666,7 @@ def test_an_overwritten_result_is_found(overwrite):
     y = ad.exp(x)
     z = y.sum()
     overwrite(y)
-    with pytest.raises(MutationError, match="exp.*its result"):
+    with pytest.raises(MutationError, match=r"exp.*its result"):
         z.backward()
 
 
@@ -740,7 +741,7 @@ def test_a_new_array_at_an_old_address_is_no_mutation():
         y.backward()
 
 
-# -- writing in place while recording -------------------------------------------------------
+# -- writing in place while recording ------------------------------------------------
 
 
 def test_in_place_operators_rebind():
@@ -805,7 +806,7 @@ def test_assignment_does_not_disturb_earlier_uses():
 def test_a_leaf_is_not_rebound(write):
     x = leaf(1.0, 2.0)
     node = x.node
-    with pytest.raises(GraphError, match="leaf that requires a gradient.*no_grad"):
+    with pytest.raises(GraphError, match=r"leaf that requires a gradient.*no_grad"):
         write(x)
     assert x.node is node
     assert x.tolist() == [1.0, 2.0]
@@ -814,16 +815,16 @@ def test_a_leaf_is_not_rebound(write):
 def test_in_place_keeps_shape_and_dtype():
     x = leaf(1.0, 2.0)
     y = x * 1
-    with pytest.raises(ShapeError, match="does not fit in place"):
+    with pytest.raises(ShapeError, match=r"does not fit in place"):
         y += np.ones((3, 2))
     counts = ad.tensor([1, 2])
-    with pytest.raises(ShapeError, match="does not fit in place"):
+    with pytest.raises(ShapeError, match=r"does not fit in place"):
         counts += 0.5
     assert y.tolist() == [1.0, 2.0]
     assert counts.tolist() == [1, 2]
 
 
-# -- anomalies -------------------------------------------------------------------------------
+# -- anomalies ------------------------------------------------
 
 
 def test_an_anomaly_is_named_with_its_line_and_changes_nothing():
@@ -846,20 +847,20 @@ def test_an_anomaly_is_named_with_its_line_and_changes_nothing():
 
 def test_an_anomaly_is_found_in_a_recorded_pass():
     x = leaf(0.0)
-    with ad.detect_anomaly(), pytest.raises(AnomalyError, match="backward of sqrt"):
+    with ad.detect_anomaly(), pytest.raises(AnomalyError, match=r"backward of sqrt"):
         ad.grad(ad.sqrt(x).sum(), x, create_graph=True)
 
 
 def test_an_anomaly_whose_line_was_not_noted():
     x = leaf(0.0)
     y = ad.sqrt(x)
-    with ad.detect_anomaly(), pytest.raises(AnomalyError, match="line that was not noted"):
+    with ad.detect_anomaly(), pytest.raises(AnomalyError, match=r"line that was not noted"):
         y.backward()
 
 
 def test_a_nan_that_was_given_is_not_blamed_on_an_operation():
     x = leaf(1.0)
-    with ad.detect_anomaly(), pytest.raises(AnomalyError, match="gradient given .* holds a NaN"):
+    with ad.detect_anomaly(), pytest.raises(AnomalyError, match=r"gradient given .* holds a NaN"):
         (x * 2).backward(np.array([np.nan]))
 
 
@@ -867,7 +868,7 @@ def test_a_nan_from_a_hook():
     x = leaf(1.0)
     y = x * 2
     y.register_hook(lambda g: g * np.nan)
-    with ad.detect_anomaly(), pytest.raises(AnomalyError, match="a hook on .* returned a NaN"):
+    with ad.detect_anomaly(), pytest.raises(AnomalyError, match=r"a hook on .* returned a NaN"):
         y.sum().backward()
 
 
@@ -876,7 +877,7 @@ def test_anomaly_detection_frees_after_success():
     y = x * x
     with ad.detect_anomaly():
         y.backward()
-    with pytest.raises(GraphError, match="freed"):
+    with pytest.raises(GraphError, match=r"freed"):
         y.backward()
 
 
@@ -885,7 +886,7 @@ def test_an_anomaly_in_an_operation_with_several_results():
     with ad.detect_anomaly():
         a, b = ad.unstack(x)
         y = ad.sqrt(a) + b
-        with pytest.raises(AnomalyError, match="backward of sqrt"):
+        with pytest.raises(AnomalyError, match=r"backward of sqrt"):
             y.backward()
 
 
@@ -895,7 +896,7 @@ def test_infinite_derivatives_warn_of_nothing():
     assert np.isinf(x.grad.item())
 
 
-# -- rules that break their contract ------------------------------------------------------------
+# -- rules that break their contract ------------------------------------------------
 
 
 def test_an_operation_without_a_rule():
@@ -921,7 +922,7 @@ def test_a_rule_that_gives_the_wrong_shape():
         careless(leaf(1.0, 2.0)).backward(np.ones(2))
 
 
-# -- threads --------------------------------------------------------------------------------------
+# -- threads ------------------------------------------------
 
 
 def in_threads(count, work):
@@ -984,7 +985,7 @@ def test_threads_have_graphs_of_their_own():
     assert results == dict.fromkeys(range(4), 21.0)
 
 
-# -- the graph as such -----------------------------------------------------------------------------
+# -- the graph as such ------------------------------------------------
 
 
 def test_descending_numbers_are_a_topological_order():

@@ -14,7 +14,9 @@ recorded itself, and results stay linked; everything else is handed back without
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from copy import copy
+from threading import Lock
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,7 +25,6 @@ from autodiff.engine.backward import collect, propagate, release
 from autodiff.engine.definition import Primitive
 from autodiff.engine.modes import enable_grad, local
 from autodiff.engine.node import Node, clock
-from autodiff.engine.operands import strong
 from autodiff.errors import DTypeError, OptionError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
 from autodiff.tensor import Tensor
@@ -44,13 +45,29 @@ _definition = Primitive("variable", _variable, differentiable=True)
 _definition.add_rule("x", _same)
 
 
+class Variable(Node):
+    """What a transform differentiates with respect to: unlike a leaf it accumulates nothing.
+
+    Attributes
+    ----------
+    open : int
+        How many calls that differentiate with respect to it are under way.
+    """
+
+    __slots__ = ("open",)
+
+    open: int
+
+
+_opening = Lock()
+
+
 def variable(array: Any, outer: Node | None = None) -> Tensor:
     """Return a tensor with a node of its own, which hands gradients on to ``outer``.
 
-    Without ``outer`` a graph ends at it; unlike a leaf it accumulates no ``.grad`` and may be
-    worked on in place.
+    Without ``outer`` a graph ends at it. It may be worked on in place.
     """
-    node = Node()
+    node = Variable()
     node.number = clock()
     node.plan = _definition.plan((True,))
     node.inputs = () if outer is None else (outer,)
@@ -59,12 +76,13 @@ def variable(array: Any, outer: Node | None = None) -> Tensor:
     node.dtype = array.dtype
     node.mode = local.mode
     node.notes = None
+    node.open = 1
     return make_tensor(array, node)
 
 
 def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
     """Return the positions that ``argnums`` names among ``count`` positional arguments."""
-    given = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    given = argnums if isinstance(argnums, list | tuple) else (argnums,)
     chosen = []
     for number in given:
         if not isinstance(number, int) or isinstance(number, bool):
@@ -84,6 +102,8 @@ def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[in
 
 class Linearized:
     """A function's value at a point, and its graph back to the variables of that point.
+
+    A context: the variables are open until its end.
 
     Attributes
     ----------
@@ -120,22 +140,51 @@ class Linearized:
             filled[i] = rebuild(arguments[i], made)
             self.paths += [path for path, _ in leaves]
             self.variables += made
-        self.nodes: list[Node] = [x.node for x in self.variables]  # type: ignore[misc]
+        self.nodes: list[Variable] = [x.node for x in self.variables]  # type: ignore[misc]
         self.own = set(self.nodes)
         # The function may rebind the handles it gets (x += y); these stay what they are.
         self.variables = [make_tensor(x.array, x.node) for x in self.variables]
-        with enable_grad():
-            result = function(*filled, **options)
+        try:
+            with enable_grad():
+                self._take(function(*filled, **options), has_aux=has_aux)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, result: Any, *, has_aux: bool) -> None:
         self.aux = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
-                message = f"{transform}: with has_aux=True the function must return a pair"
+                message = f"{self.transform}: with has_aux=True the function must return a pair"
                 raise OptionError(f"{message} (result, aux), not {summary(result)}.")
             result, self.aux = result
         self.result = result
         leaves = flatten(result, "the result")
         self.output_paths = [path for path, _ in leaves]
         self.outputs = [self._output(path, value) for path, value in leaves]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Note that nothing is differentiated with respect to the variables any more."""
+        self.count(-1)
+
+    def reopen(self) -> Self:
+        """Return the run again, as its caller's mode now wants it, until it is closed."""
+        again = copy(self)
+        again.recording = local.mode.recording
+        again.count(1)
+        return again
+
+    def count(self, change: int) -> None:
+        """Change the number of calls that differentiate with respect to the variables."""
+        with _opening:  # a pullback may be called by several threads at once
+            for node in self.nodes:
+                node.open += change
 
     def _variable(self, path: str, value: Any) -> Tensor:
         outer = None
@@ -145,7 +194,7 @@ class Linearized:
         elif isinstance(value, np.ndarray | np.generic):
             array = np.array(value)
         elif type(value) is float:
-            (array,) = strong(value)
+            array = Tensor(value).array
         else:
             array = value
         kind = getattr(getattr(array, "dtype", None), "kind", None)
@@ -166,7 +215,7 @@ class Linearized:
         if isinstance(value, Tensor):
             return value
         if isinstance(value, np.ndarray | np.generic | int | float | complex):
-            return make_tensor(*strong(value))
+            return Tensor(value)
         message = f"{self.transform}: {path} is {describe(value)}"
         raise DTypeError(
             f"{message}. Return tensors, or dicts, lists and tuples of them; "
@@ -210,13 +259,20 @@ class Linearized:
                 with enable_grad():
                     part = given[node] + part
             given[node] = part
-        return self.carry(given, self.nodes, create_graph=create_graph, retain_graph=retain_graph)
+        return self.carry(
+            given,
+            self.nodes,
+            since=self.since,
+            create_graph=create_graph,
+            retain_graph=retain_graph,
+        )
 
     def carry(
         self,
         upstream: Mapping[Node, Any],
         nodes: Sequence[Node],
         *,
+        since: int,
         create_graph: bool,
         retain_graph: bool,
     ) -> list[Tensor]:
@@ -226,7 +282,7 @@ class Linearized:
             found = propagate(
                 upstream,
                 nodes,
-                since=self.since,
+                since=since,
                 create_graph=create_graph,
                 retain_graph=retain_graph,
             )
@@ -243,30 +299,37 @@ class Linearized:
     def outward(self, tensors: Collection[Tensor], own: Collection[Node] = ()) -> set[Node]:
         """Return the nodes, of those the tensors depend on, that depend on the outside too.
 
-        That is on a node made before the run, or on one that no operation made and that is
-        not the transform's own.
+        That is on a node made before the run, or on one that no operation made: a leaf, or
+        the variable of another transform that is under way. Variables of transforms that are
+        done are nobody's any more.
         """
         own = self.own.union(own)
-        roots = {t.node for t in tensors if t.node is not None}
+
+        def outside(node: Node) -> bool:
+            if node.inputs:
+                return node.number < self.since
+            return node not in own and (not isinstance(node, Variable) or node.open > 0)
+
         reaching: set[Node] = set()
+        roots = {tensor.node for tensor in tensors if tensor.node is not None}
         for node in reversed(collect(roots, self.since)):
-            if node.number < self.since:
+            if outside(node):
                 reaching.add(node)
-            elif not node.inputs:
-                if node not in own:
+                continue
+            for parent in node.inputs:
+                if parent is not None and (
+                    parent in reaching or (parent.number < self.since and outside(parent))
+                ):
                     reaching.add(node)
-            else:
-                for parent in node.inputs:
-                    if parent is not None and (parent.number < self.since or parent in reaching):
-                        reaching.add(node)
-                        break
+                    break
         return reaching
 
     def wants_graph(self, tensors: Collection[Tensor], own: Collection[Node] = ()) -> bool:
         """Tell whether what is computed from the tensors may be differentiated from outside."""
-        return self.recording and any(
-            t.node in self.outward([t], own) for t in tensors if t.node is not None
-        )
+        if not self.recording:
+            return False
+        kept = self.outward(tensors, own)
+        return any(tensor.node in kept for tensor in tensors)
 
     def finish(self, *trees: Any, own: Collection[Node] = ()) -> Any:
         """Return trees whose tensors keep a graph exactly where it leads to the outside."""

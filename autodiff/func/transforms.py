@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.modes import enable_grad, is_grad_enabled
+from autodiff.engine.modes import enable_grad
+from autodiff.engine.node import Node, clock
 from autodiff.errors import DTypeError, NoGradientError, OptionError, ShapeError, describe
 from autodiff.func.linearize import Linearized, select, summary, variable
 from autodiff.namespace import namespace_of, tensors
@@ -79,16 +80,16 @@ def _value_and_grad(
     @wraps(func)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = select(transform, argnums, len(args))
-        run = Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux)
-        output = run.scalar()
-        create = run.wants_graph([output])
-        aux = [leaf for _, leaf in flatten(run.aux) if isinstance(leaf, Tensor)]
-        gradients = run.pull(
-            [_ones(output)], create_graph=create, retain_graph=create or run.wants_graph(aux)
-        )
-        value, kept, gradients = run.finish(output, run.aux, gradients)
-        result = _per_argument(run.split(gradients), argnums)
-        return ((value, kept) if has_aux else value), result
+        with Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux) as run:
+            output = run.scalar()
+            create = run.wants_graph([output])
+            aux = [leaf for _, leaf in flatten(run.aux) if isinstance(leaf, Tensor)]
+            gradients = run.pull(
+                [_ones(output)], create_graph=create, retain_graph=create or run.wants_graph(aux)
+            )
+            value, kept, gradients = run.finish(output, run.aux, gradients)
+            result = _per_argument(run.split(gradients), argnums)
+            return ((value, kept) if has_aux else value), result
 
     return with_gradient
 
@@ -170,17 +171,16 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     [[3.0, 30.0], 21.0]
     """
     _check_function("vjp", func)
-    run = Linearized("vjp", func, primals, range(len(primals)), {}, has_aux=has_aux)
+    with Linearized("vjp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
+        value, aux = run.finish(run.value(), run.aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         upstream = _matching("vjp", "cotangent", cotangent, run.result, run.outputs)
-        linked = [u for u in upstream if u.node is not None]
-        run.recording = is_grad_enabled()
-        create = run.wants_graph(run.outputs) or (run.recording and bool(linked))
-        gradients = run.pull(upstream, create_graph=create, retain_graph=True)
-        return tuple(run.split(run.finish(gradients)))
+        with run.reopen() as again:
+            create = again.wants_graph([*again.outputs, *upstream])
+            gradients = again.pull(upstream, create_graph=create, retain_graph=True)
+            return tuple(again.split(again.finish(gradients)))
 
-    value, aux = run.finish(run.value(), run.aux)
     return (value, pullback, aux) if has_aux else (value, pullback)
 
 
@@ -234,25 +234,26 @@ def jvp(
     """
     _check_function("jvp", func)
     _check_arguments("jvp", primals, tangents)
-    run = Linearized("jvp", func, primals, range(len(primals)), {}, has_aux=has_aux)
-    directions = _matching("jvp", "tangents", tuple(tangents), tuple(primals), run.variables)
-    since = run.since
-    # Variables for the cotangents, at 0 (their values do not matter), and v times the gradient
-    # with respect to them.
-    cotangents = [variable(_zeros_like(output)) for output in run.outputs]
-    own = [u.node for u in cotangents if u.node is not None]
-    pulled = run.pull(cotangents, create_graph=True, retain_graph=True)
-    upstream = {g.node: v for g, v in zip(pulled, directions, strict=True) if g.node is not None}
-    linked = [v for v in directions if v.node is not None]
-    create = run.wants_graph(run.outputs, own) or (run.recording and bool(linked))
-    if not create:
-        upstream = {node: v.array for node, v in upstream.items()}
-    run.since = min((node.number for node in own), default=since)
-    products = run.carry(upstream, own, create_graph=create, retain_graph=True)
-    run.since = since
-    value, aux, products = run.finish(run.value(), run.aux, products, own=own)
-    tangent = rebuild(run.result, products)
-    return (value, tangent, aux) if has_aux else (value, tangent)
+    with Linearized("jvp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
+        directions = _matching("jvp", "tangents", tuple(tangents), tuple(primals), run.variables)
+        # The cotangents are variables at 0: their values do not matter.
+        since = clock()
+        cotangents = [variable(_zeros_like(output)) for output in run.outputs]
+        own: list[Any] = [u.node for u in cotangents]
+        pulled = run.pull(cotangents, create_graph=True, retain_graph=True)
+        create = run.wants_graph([*run.outputs, *directions], own)
+        products = run.carry(
+            _by_node(pulled, directions, create_graph=create),
+            own,
+            since=since,
+            create_graph=create,
+            retain_graph=True,
+        )
+        value, aux, products = run.finish(run.value(), run.aux, products, own=own)
+        for node in own:
+            node.open = 0
+        tangent = rebuild(run.result, products)
+        return (value, tangent, aux) if has_aux else (value, tangent)
 
 
 def jacobian(
@@ -307,19 +308,18 @@ def _jacobian(
     @wraps(func)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen = select(transform, argnums, len(args))
-        run = Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux)
-        for path, output in zip(run.output_paths, run.outputs, strict=True):
-            if output.dtype.kind == "c":
-                message = f"{transform}: {path} is complex ({describe(output)})"
-                raise NoGradientError(
-                    f"{message}. Return its real and imaginary parts, or use jvp."
-                )
-        create = run.wants_graph(run.outputs)
-        blocks = [_rows(run, k, create_graph=create) for k in range(len(run.outputs))]
-        blocks, aux = run.finish(blocks, run.aux)
-        split = [_per_argument(run.split(block), argnums) for block in blocks]
-        result = rebuild(run.result, split)
-        return (result, aux) if has_aux else result
+        with Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux) as run:
+            for path, output in zip(run.output_paths, run.outputs, strict=True):
+                if output.dtype.kind == "c":
+                    message = f"{transform}: {path} is complex ({describe(output)})"
+                    remedy = "Return its real and imaginary parts, or use jvp"
+                    raise NoGradientError(f"{message}. {remedy}.")
+            create = run.wants_graph(run.outputs)
+            blocks = [_rows(run, k, create_graph=create) for k in range(len(run.outputs))]
+            blocks, aux = run.finish(blocks, run.aux)
+            split = [_per_argument(run.split(block), argnums) for block in blocks]
+            result = rebuild(run.result, split)
+            return (result, aux) if has_aux else result
 
     return jacobian_of
 
@@ -431,21 +431,29 @@ def hvp(
     """
     _check_function("hvp", func)
     _check_arguments("hvp", primals, tangents)
-    run = Linearized("hvp", func, primals, range(len(primals)), {}, has_aux=has_aux)
-    output = run.scalar()
-    directions = _matching("hvp", "tangents", tuple(tangents), tuple(primals), run.variables)
-    first = run.pull([_ones(output)], create_graph=True, retain_graph=True)
-    linked = [v for v in directions if v.node is not None]
-    create = run.wants_graph([output]) or (run.recording and bool(linked))
-    upstream = {
-        g.node: v if create else v.array
-        for g, v in zip(first, directions, strict=True)
-        if g.node is not None
-    }
-    products = run.carry(upstream, run.nodes, create_graph=create, retain_graph=True)
-    value, aux, products = run.finish(output, run.aux, products)
-    result = tuple(run.split(products))
-    return (value, result, aux) if has_aux else (value, result)
+    with Linearized("hvp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
+        output = run.scalar()
+        directions = _matching("hvp", "tangents", tuple(tangents), tuple(primals), run.variables)
+        first = run.pull([_ones(output)], create_graph=True, retain_graph=True)
+        create = run.wants_graph([output, *directions])
+        products = run.carry(
+            _by_node(first, directions, create_graph=create),
+            run.nodes,
+            since=run.since,
+            create_graph=create,
+            retain_graph=True,
+        )
+        value, aux, products = run.finish(output, run.aux, products)
+        result = tuple(run.split(products))
+        return (value, result, aux) if has_aux else (value, result)
+
+
+def _by_node(
+    outputs: Sequence[Tensor], upstream: Sequence[Tensor], *, create_graph: bool
+) -> dict[Node, Any]:
+    """Return the upstream gradients of the outputs that are part of a graph."""
+    pairs = zip(outputs, upstream, strict=True)
+    return {y.node: g if create_graph else g.array for y, g in pairs if y.node is not None}
 
 
 # -- checking what is given --------------------------------------------------------------
