@@ -296,7 +296,8 @@ def test_error_functions_of_integers_and_complex_numbers():
         lambda x: ad.where(x > 0, x, 0.0), lambda x: ad.where(x > 0, 0, x),
         lambda x: ad.maximum(x, 0.0), lambda x: ad.minimum(1, x), lambda x: ad.clip(x, 0, 1),
         lambda x: ad.lerp(x, 2 * x, 0.5), lambda x: ad.logaddexp(x, 0.0),
-        lambda x: ad.atan2(x, 1.0), lambda x: ad.hypot(1, x), lambda x: ad.xlogy(x, 2.0), lambda x: ad.xlogy(2, x),
+        lambda x: ad.atan2(x, 1.0), lambda x: ad.hypot(1, x), lambda x: ad.xlogy(x, 2.0),
+        lambda x: ad.xlogy(2, x),
         lambda x: ad.copysign(x, -1.0), lambda x: ad.remainder(x, 2.0), lambda x: 1 / x,
     ],
 )  # fmt: skip
