@@ -402,14 +402,17 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return bent + xp.masked(g, x >= 3)
 
 
-# NumPy's clip at an infinite bound is its `maximum` or `minimum` at six times the speed.
+# On large arrays NumPy's clip at an infinite bound is its `maximum` or `minimum` at six times
+# the speed.
 
 
 def _above(xp: Namespace, x: Array) -> Array:
     """max(x, 0)."""
-    return xp.clip(x, 0, math.inf) if x.dtype.kind == "f" else xp.maximum(x, 0)
+    if x.dtype.kind != "f" or x.size < 10_000:
+        return xp.maximum(x, 0)
+    return x.clip(0, math.inf)
 
 
 def _below(xp: Namespace, x: Array) -> Array:
     """min(x, 0)."""
-    return xp.clip(x, -math.inf, 0) if x.dtype.kind == "f" else xp.minimum(x, 0)
+    return x.clip(-math.inf, 0) if x.dtype.kind == "f" else xp.minimum(x, 0)

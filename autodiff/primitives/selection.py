@@ -6,7 +6,7 @@ is: an infinity or NaN there does not leak. See :func:`masked`.
 
 from __future__ import annotations
 
-from autodiff.engine.operands import strong
+from autodiff.engine.operands import strong_all
 from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.namespace import Namespace
 
@@ -73,8 +73,7 @@ def where(xp: Namespace, condition: Array, x1: Array, x2: Array, /) -> Array:
     """
     if not hasattr(x1, "dtype") and not hasattr(x2, "dtype"):
         # The condition takes no part in the dtype: two numbers meet no array.
-        kind = type(x1) if type(x1) is type(x2) else type(x1 + x2)
-        x1 = strong(kind(x1))
+        x1, x2 = strong_all([x1, x2])
     return xp.where(condition, x1, x2)
 
 
