@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autodiff as ad
-from autodiff.errors import AxisError, DTypeError, IndexingError, OptionError, ShapeError
+from autodiff.errors import (
+    AxisError,
+    DTypeError,
+    IndexingError,
+    MutationError,
+    OptionError,
+    ShapeError,
+)
 from autodiff.primitives.indexing import may_repeat, plain_index
 
 SIZES = st.integers(0, 4)
@@ -438,3 +445,13 @@ def test_take_without_option_name():
     assert ad.take([1, 2, 3], 1).item() == 2
     with pytest.raises(OptionError, match="mode"):
         ad.take([1, 2, 3], 1, mode="wrap")
+
+
+def test_an_index_that_was_overwritten_is_found():
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    index = ad.tensor([0, 1])
+    for y in (x[index], x[index, None], ad.take(x, index, axis=0)):
+        with ad.no_grad():
+            index[0] = 1
+        with pytest.raises(MutationError):
+            y.sum().backward()
