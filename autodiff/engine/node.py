@@ -42,9 +42,9 @@ node read it.
 
 
 class Notes:
-    """What only few nodes have: hooks, a retained gradient, a name, the line that made it."""
+    """What only few nodes have: hooks, a retained gradient, a name, values, the line that made it."""
 
-    __slots__ = ("grad", "hooks", "name", "origin", "retains_grad")
+    __slots__ = ("grad", "hooks", "name", "origin", "recorded", "retains_grad")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[[Any], Any]] = {}
@@ -52,6 +52,7 @@ class Notes:
         self.grad: Any = None
         self.name: str | None = None
         self.origin: str | None = None
+        self.recorded: tuple[tuple[Any, ...], Any] | None = None  # operands and result
 
 
 class Node:
