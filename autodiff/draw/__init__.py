@@ -1,0 +1,17 @@
+"""Pictures of recorded graphs. They read graphs, and never change one.
+
+>>> import autodiff as ad
+>>> from autodiff import draw
+>>> x = ad.tensor(2.0, requires_grad=True, name="x")
+>>> y = ad.exp(x * 3)
+>>> print(draw.svg(y)[:39])
+<svg xmlns="http://www.w3.org/2000/svg"
+>>> draw.graph(y).source.splitlines()[0]
+'digraph autodiff {'
+"""
+
+from autodiff.draw.description import Description, Edge, Vertex, describe_graph
+from autodiff.draw.pictures import graph, save, svg
+from autodiff.draw.recording import record
+
+__all__ = ["Description", "Edge", "Vertex", "describe_graph", "graph", "record", "save", "svg"]

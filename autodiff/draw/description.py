@@ -1,0 +1,294 @@
+"""What there is to draw: one description of a recorded graph, which every picture reads.
+
+A description is plain data, in forward order, and has no reference to the graph: drawing
+never changes a graph, and a description stays right when the graph is freed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from autodiff.engine.node import Handle, Leaf, Node
+from autodiff.errors import DTypeError, GraphError, OptionError, describe
+
+__all__ = ["Description", "Edge", "Kind", "Names", "Vertex", "describe_graph"]
+
+Kind = Literal["leaf", "constant", "operation", "result", "output"]
+Names = Mapping[str, Handle] | Iterable[tuple[str, Handle]]
+
+
+@dataclass(slots=True)
+class Vertex:
+    """An operation or a tensor.
+
+    Attributes
+    ----------
+    kind : {"leaf", "constant", "operation", "result", "output"}
+        A leaf has a gradient, a constant none; a result is an operation's that has a name or
+        a recorded value; the output is what was asked to be drawn.
+    operation : str
+        The operation's name; that of the operation that made it for a result.
+    name : str or None
+        The tensor's name.
+    shape : tuple of int or None
+        None for a constant of which nothing was kept.
+    dtype : str or None
+    scope : tuple of str
+        The scopes that it belongs to, outermost first.
+    value, gradient : array, number or None
+        Where they are known: see :class:`autodiff.draw.record`.
+    origin : str or None
+        The line of the user's source, where it was noted.
+    """
+
+    kind: Kind
+    operation: str
+    name: str | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    scope: tuple[str, ...] = ()
+    value: Any = None
+    gradient: Any = None
+    origin: str | None = None
+
+
+class Edge(NamedTuple):
+    """A value that flows from one vertex into another, which takes it as ``operand``."""
+
+    source: int
+    target: int
+    operand: str = ""
+
+
+@dataclass(slots=True)
+class Description:
+    """Vertices in forward order, and the edges between them by position.
+
+    Attributes
+    ----------
+    vertices : list of Vertex
+    edges : list of Edge
+        In order of target, then of operand.
+    """
+
+    vertices: list[Vertex] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+
+    def add(self, vertex: Vertex) -> int:
+        """Append a vertex; return its position."""
+        self.vertices.append(vertex)
+        return len(self.vertices) - 1
+
+    def sources(self) -> list[list[int]]:
+        """Return for every vertex the positions of those that flow into it."""
+        found: list[list[int]] = [[] for _ in self.vertices]
+        for edge in self.edges:
+            found[edge.target].append(edge.source)
+        return found
+
+    def targets(self) -> list[list[int]]:
+        """Return for every vertex the positions of those that it flows into."""
+        found: list[list[int]] = [[] for _ in self.vertices]
+        for edge in self.edges:
+            found[edge.source].append(edge.target)
+        return found
+
+
+def describe_graph(output: Handle, names: Names | None = None) -> Description:
+    """Describe the graph that a tensor was computed by.
+
+    Parameters
+    ----------
+    output : Tensor
+    names : mapping or iterable of pairs, optional
+        Names for tensors that have none, or other ones: ``model.named_parameters()``, and
+        ``("digits", x)`` for data without a gradient.
+
+    Returns
+    -------
+    Description
+
+    Raises
+    ------
+    DTypeError
+        If ``output`` is no tensor.
+    GraphError
+        If no operation was recorded for it.
+    """
+    if not isinstance(output, Handle):
+        message = f"draw: a {type(output).__name__} has no graph"
+        raise DTypeError(f"{message}. Give the tensor that was computed, the loss for example.")
+    if output.node is None:
+        message = f"draw: no operation was recorded for the tensor {describe(output)}"
+        raise GraphError(
+            f"{message}. Set requires_grad=True on what it is computed from, and compute it "
+            "outside of no_grad."
+        )
+    nodes = _collect(output.node)
+    values = _known_values(nodes)
+    values[id(output.node)] = output.array
+    given = _given_names(names)
+    description = Description()
+    places: dict[int, int] = {}
+    for node in nodes:
+        value = values.get(id(node))
+        if isinstance(node, Leaf):
+            name = given.get(id(node)) or node.name
+            leaf = Vertex("leaf", "leaf", name, node.shape, str(node.dtype), node.scope, value)
+            leaf.gradient = _array(node.grad)
+            places[id(node)] = description.add(leaf)
+            continue
+        places[id(node)] = _add_operation(description, node, places, given, value)
+    _finish(description, output, places[id(output.node)], given)
+    _settle_leaves(description)
+    return description
+
+
+def _collect(output: Node) -> list[Node]:
+    """Return every node that the output depends on, in the order in which they were made."""
+    seen = {id(output): output}
+    waiting = [output]
+    while waiting:
+        for node in waiting.pop().inputs:
+            if node is not None and id(node) not in seen:
+                seen[id(node)] = node
+                waiting.append(node)
+    return sorted(seen.values(), key=lambda node: node.number)
+
+
+def _given_names(names: Names | None) -> dict[int, str]:
+    pairs = names.items() if isinstance(names, Mapping) else names or ()
+    found = {}
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Handle)):
+            message = "draw: names must be a mapping of names to tensors, or pairs of both"
+            raise OptionError(f"{message}. Give model.named_parameters(), for example.")
+        name, tensor = pair
+        found[_memory(tensor.array) if tensor.node is None else id(tensor.node)] = str(name)
+    return found
+
+
+def _memory(array: Any) -> int:
+    """Identify a constant's array, of which an operation may have kept a view."""
+    base = getattr(array, "base", None)
+    return id(array if base is None else base)
+
+
+def _operands(node: Node) -> list[tuple[str, Any]]:
+    """Return name and value of each operand; the value is None where it was not kept."""
+    primitive = node.plan.primitive
+    kept = dict(zip(node.plan.reads, node.saved or (), strict=False))
+    if node.notes is not None and node.notes.recorded is not None:
+        operands = node.notes.recorded[0]
+        if primitive.variadic:
+            kept[primitive.arrays[0]] = operands
+        else:
+            kept.update(zip(primitive.arrays, operands, strict=False))
+    if primitive.variadic:
+        values = kept.get(primitive.arrays[0]) or [None] * len(node.inputs)
+        return [(f"{primitive.arrays[0]}[{i}]", value) for i, value in enumerate(values)]
+    return [(name, kept.get(name)) for name in primitive.arrays]
+
+
+def _known_values(nodes: list[Node]) -> dict[int, Any]:
+    """Return what recording, or the rules' own needs, kept: results by their node's id."""
+    values: dict[int, Any] = {}
+    for node in nodes:
+        if isinstance(node, Leaf):
+            continue
+        kept = dict(zip(node.plan.reads, node.saved or (), strict=False))
+        out = kept.get("out")
+        if node.notes is not None and node.notes.recorded is not None:
+            out = node.notes.recorded[1]
+        if out is not None and not isinstance(out, tuple):
+            values[id(node)] = out
+        for parent, (_, value) in zip(node.inputs, _operands(node), strict=False):
+            if parent is not None and value is not None:
+                values.setdefault(id(parent), value)
+    return values
+
+
+def _add_operation(
+    description: Description,
+    node: Node,
+    places: dict[int, int],
+    given: dict[int, str],
+    value: Any,
+) -> int:
+    """Add an operation, the constants among its operands, and its result if that is shown."""
+    primitive = node.plan.primitive
+    name = given.get(id(node)) or node.name
+    sources: list[tuple[int, str]] = []
+    required = len(node.inputs) - len(primitive.optional)
+    operands = _operands(node)
+    for i, parent in enumerate(node.inputs):
+        operand, constant = operands[i] if i < len(operands) else ("", None)
+        if parent is not None:
+            sources.append((places[id(parent)], operand))
+        elif constant is not None or primitive.variadic or i < required:
+            shape = getattr(constant, "shape", None if constant is None else ())
+            dtype = getattr(constant, "dtype", None)
+            vertex = Vertex("constant", "constant", None, shape, dtype and str(dtype))
+            vertex.scope, vertex.value = node.scope, constant
+            vertex.name = given.get(_memory(constant))
+            sources.append((description.add(vertex), operand))
+    operation = Vertex("operation", primitive.name, None, node.shape, str(node.dtype), node.scope)
+    operation.origin = node.origin
+    place = description.add(operation)
+    description.edges += [Edge(source, place, operand) for source, operand in sources]
+    recorded = node.notes is not None and node.notes.recorded is not None
+    shown = name is not None or (recorded and node.shape == () and value is not None)
+    if not shown or primitive.name == "output":
+        operation.value = value
+        return place
+    result = Vertex("result", primitive.name, name, node.shape, str(node.dtype), node.scope, value)
+    result.gradient = _array(node.notes.grad) if node.notes is not None else None
+    description.edges.append(Edge(place, len(description.vertices)))
+    return description.add(result)
+
+
+def _finish(description: Description, output: Handle, place: int, given: dict[int, str]) -> None:
+    """Make the drawn tensor the last vertex, a box of its own."""
+    node = output.node
+    assert node is not None  # noqa: S101 - `describe_graph` has seen to it
+    made = description.vertices[place]
+    if made.kind == "operation":
+        name = given.get(id(node)) or getattr(output, "label", None)
+        vertex = Vertex("output", made.operation, name, made.shape, made.dtype)
+        if node.notes is not None:
+            vertex.gradient = _array(node.notes.grad)
+        vertex.value = output.array
+        description.edges.append(Edge(place, len(description.vertices)))
+        description.add(vertex)
+    else:
+        made.kind, made.scope = "output", ()
+
+
+def _settle_leaves(description: Description) -> None:
+    """Put what was made outside into the scope that uses it: a layer's weight to its layer.
+
+    Arrays without a gradient are a model's data: they stay outside of all scopes.
+    """
+    targets = description.targets()
+    for vertex, users in zip(description.vertices, targets, strict=True):
+        if vertex.kind == "leaf" or (vertex.kind == "constant" and vertex.shape == ()):
+            scopes = [description.vertices[user].scope for user in users]
+            vertex.scope = _common(scopes) if scopes else ()
+        elif vertex.kind == "constant":
+            vertex.scope = ()
+
+
+def _common(scopes: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the scopes that all have in common, outermost first."""
+    length = 0
+    for parts in zip(*scopes, strict=False):
+        if len(set(parts)) > 1:
+            break
+        length += 1
+    return scopes[0][:length]
+
+
+def _array(tensor: Any) -> Any:
+    return getattr(tensor, "array", tensor)

@@ -1,0 +1,113 @@
+"""A description as DOT text, in the objects of the ``graphviz`` package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import graphviz
+
+from autodiff.draw.labels import label, shorten
+from autodiff.draw.svg import render_svg
+
+if TYPE_CHECKING:
+    from autodiff.draw.description import Description, Vertex
+
+__all__ = ["Graph", "build_graph"]
+
+_STYLES: dict[str, dict[str, str]] = {
+    "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "white"},
+    "leaf": {"shape": "box", "style": "filled", "fillcolor": "#e6f0fd", "color": "#3f7fd0"},
+    "constant": {"shape": "box", "style": "dashed"},
+    "result": {"shape": "box"},
+    "output": {
+        "shape": "box",
+        "style": "filled",
+        "fillcolor": "#fff0d9",
+        "color": "#d9821b",
+        "penwidth": "2",
+    },
+}
+
+
+class Graph(graphviz.Digraph):
+    """A ``graphviz.Digraph`` that shows itself in a notebook without the ``dot`` program.
+
+    ``source`` is its DOT text; ``render`` and ``pipe`` run ``dot``, where there is one.
+
+    Attributes
+    ----------
+    description : Description
+        What it shows.
+    """
+
+    description: Description
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg()}
+
+    def svg(self) -> str:
+        """Return the drawing that the package lays out itself."""
+        return render_svg(self.description)
+
+
+def build_graph(description: Description, direction: str) -> Graph:
+    """Return a description as a graph in DOT."""
+    graph = Graph("autodiff")
+    graph.description = description
+    graph.attr(rankdir=direction, fontname="Helvetica", fontsize="11")
+    graph.attr("node", fontname="Helvetica", fontsize="12", height="0.3", margin="0.12,0.06")
+    graph.attr("edge", arrowsize="0.7", color="#8a94a6")
+    _add_scope(graph, description, (), list(range(len(description.vertices))), ["0"])
+    for edge in description.edges:
+        graph.edge(f"v{edge.source}", f"v{edge.target}")
+    return graph
+
+
+def _add_scope(
+    graph: Any,
+    description: Description,
+    scope: tuple[str, ...],
+    members: list[int],
+    last: list[str],
+) -> None:
+    """Add the vertices of a scope, and the scopes inside it as clusters."""
+    depth = len(scope)
+    inner: dict[str, list[int]] = {}
+    for i in members:
+        vertex = description.vertices[i]
+        if len(vertex.scope) > depth:
+            inner.setdefault(vertex.scope[depth], []).append(i)
+        else:
+            graph.node(f"v{i}", _label(vertex), **_style(vertex))
+    for name, found in inner.items():
+        last[0] = str(int(last[0]) + 1)
+        with graph.subgraph(name=f"cluster_{last[0]}") as cluster:
+            cluster.attr(label=_plain(shorten(name)), color="#b5bfd2", style="rounded")
+            _add_scope(cluster, description, (*scope, name), found, last)
+
+
+def _style(vertex: Vertex) -> dict[str, str]:
+    style = _STYLES[vertex.kind]
+    if vertex.kind == "operation" and len(label(vertex).title) == 1 and not vertex.shape:
+        return {**style, "shape": "circle", "style": "filled"}
+    return style
+
+
+def _label(vertex: Vertex) -> str:
+    text = label(vertex)
+    lines = [
+        f"{text.title} {text.detail}".strip(),
+        *(f"{word} {value}".strip() for word, value in text.rows),
+    ]
+    # Backslashes are commands in a label; the joining one is the only one that is meant.
+    joined = "\\n".join(line.replace("\\", "\\\\") for line in lines if line)
+    return str.__str__(graphviz.nohtml(joined)) if not _looks_like_html(joined) else _plain(joined)
+
+
+def _looks_like_html(text: str) -> bool:
+    return text.startswith("<") and text.endswith(">")
+
+
+def _plain(text: str) -> str:
+    """Return text that is no command and no HTML to ``dot``."""
+    return graphviz.escape(text)  # type: ignore[no-any-return]

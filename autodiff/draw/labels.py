@@ -1,0 +1,120 @@
+"""What is written on a vertex, whichever picture it is in, and how much room that takes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from autodiff.draw.description import Vertex
+
+__all__ = ["Label", "label", "number", "shorten", "text_width"]
+
+_SYMBOLS = {
+    "add": "+",
+    "subtract": "\N{MINUS SIGN}",
+    "multiply": "\N{MULTIPLICATION SIGN}",
+    "divide": "\N{DIVISION SIGN}",
+    "matmul": "@",
+    "matrix_transpose": "transpose",
+    "permute_dims": "permute",
+}
+
+_LONGEST = 32
+
+
+class Label(NamedTuple):
+    """A title, a detail beside it, and rows of a word and a number: ``("gradient", "0.5")``."""
+
+    title: str
+    detail: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def label(vertex: Vertex) -> Label:
+    """Return what is written on a vertex.
+
+    >>> from autodiff.draw.description import Vertex
+    >>> label(Vertex("leaf", "leaf", "bias", (32,), "float32", gradient=[0.3, 0.4]))
+    Label(title='bias', detail='(32,)', rows=(('‖gradient‖', '0.5'),))
+    >>> label(Vertex("operation", "add", None, (), "float32"))
+    Label(title='+', detail='', rows=())
+    """
+    detail = ""
+    if vertex.shape:
+        kind = "" if not vertex.dtype or vertex.dtype.startswith("float") else f" {vertex.dtype}"
+        detail = f"{shape_text(vertex.shape)}{kind}"
+    if vertex.kind == "operation":
+        return Label(_SYMBOLS.get(vertex.operation, vertex.operation), detail, ())
+    if vertex.kind == "constant" and vertex.shape == () and vertex.value is not None:
+        return Label(vertex.name or number(vertex.value), "", ())
+    rows: list[tuple[str, str]] = []
+    if vertex.shape == () and vertex.value is not None:
+        rows.append(("value", number(vertex.value)))
+    if vertex.gradient is not None:
+        rows.append(gradient_row(vertex.gradient))
+    fallback = "" if vertex.kind == "result" else vertex.kind
+    return Label(shorten(vertex.name or fallback), detail, tuple(rows))
+
+
+def gradient_row(gradient: Any) -> tuple[str, str]:
+    """Write a gradient as its number, or an array's as its Euclidean norm."""
+    if np.shape(gradient) == ():
+        return "gradient", number(gradient)
+    return "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}", number(
+        math.sqrt(float(np.sum(np.abs(np.asarray(gradient, np.float64)) ** 2)))
+    )
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as sizes with crosses; one size in parentheses, to be no number.
+
+    >>> len(shape_text((64, 10))), shape_text((64,))
+    (7, '(64,)')
+    """
+    if len(shape) == 1:
+        return f"({shape[0]},)"
+    return " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
+
+
+def number(value: Any) -> str:
+    """Write a number as briefly as it can be read.
+
+    >>> number(0.70710678), number(12345678.0), number(True)
+    ('0.7071', '1.235e+07', 'True')
+    """
+    scalar = np.asarray(value)[()]
+    if scalar.dtype.kind not in "iufc":
+        return str(scalar)
+    return f"{scalar:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
+def shorten(text: str) -> str:
+    """Cut a long text in its middle."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}…{text[-half + 1 :]}"
+
+
+_NARROW = frozenset("ijl.,:;'|!()[]ftrI -/ ")
+_WIDE = frozenset("mwMW@%—‖…")
+
+
+def text_width(text: str, size: float) -> float:
+    """Estimate a text's width in a sans-serif font, rather more than less."""
+    width = 0.0
+    for character in text:
+        if character in _NARROW:
+            width += 0.36
+        elif character in _WIDE:
+            width += 0.92
+        elif ord(character) > 0x2E80:
+            width += 1.05
+        elif character.isupper():
+            width += 0.72
+        else:
+            width += 0.6
+    return width * size

@@ -1,0 +1,50 @@
+"""Keeping the values of intermediate results, which graphs by themselves do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.modes import observe
+from autodiff.engine.node import Node
+
+__all__ = ["record"]
+
+
+class record(observe):  # noqa: N801 - used like a function, as no_grad is
+    """Keep every operation's operands, result and gradient, for pictures.
+
+    A context manager and a decorator. A graph by itself keeps only what its derivative
+    rules read; what is computed inside keeps copies of all values, and backward passes keep
+    the gradients of intermediate results too, as if ``retain_grad()`` had been called on
+    each. That costs memory and time: for looking at graphs.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> from autodiff import draw
+    >>> x = ad.tensor(3.0, requires_grad=True, name="x")
+    >>> with draw.record():
+    ...     y = ad.exp(x * 2)
+    >>> y.backward()
+    >>> [v.value.item() for v in draw.describe_graph(y).vertices if v.kind == "result"]
+    [6.0]
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_keep)
+
+
+def _keep(
+    primitive: Any, values: tuple[Any, ...], out: Any, options: dict[str, Any], node: Node
+) -> None:
+    """Note copies on the node: arrays may be overwritten later."""
+    del primitive, options
+    notes = node.annotated()
+    operands = tuple(
+        np.array(value) if isinstance(value, np.ndarray) and parent is not None else value
+        for value, parent in zip(values, node.inputs, strict=True)
+    )
+    notes.recorded = (operands, out if isinstance(out, tuple) else np.array(out))
+    notes.retains_grad = not isinstance(out, tuple)

@@ -1,0 +1,207 @@
+"""A description as an SVG that the package lays out by itself, without the ``dot`` program."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from autodiff.draw.labels import Label, label, shorten, text_width
+from autodiff.draw.layout import Cluster, Layout, Place, Segment, arrange
+
+if TYPE_CHECKING:
+    from autodiff.draw.description import Description, Vertex
+
+__all__ = ["lay_out", "render_svg"]
+
+_TITLE = 13.0
+_ROW = 11.0
+_LINE = 15.0
+_MARGIN = 20.0
+_SPACE = 6.0  # between a title and its detail
+
+# Light and dark; the page decides. The paper is painted, so that the drawing is readable
+# wherever it is embedded.
+_STYLE = """
+.autodiff-graph{--paper:#fff;--ink:#1c2230;--soft:#5d6678;--line:#8a94a6;--op:#fff;
+--op-line:#8a94a6;--leaf:#e6f0fd;--leaf-line:#3f7fd0;--constant-line:#a7afbd;--output:#fff0d9;
+--output-line:#d9821b;--cluster:#5b6b8c;
+font-family:system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif}
+@media (prefers-color-scheme:dark){.autodiff-graph{--paper:#14171e;--ink:#e8ebf2;--soft:#a0a9ba;
+--line:#7d8798;--op:#1d222c;--op-line:#7d8798;--leaf:#17304f;--leaf-line:#5b9cec;
+--constant-line:#626c7d;--output:#46300f;--output-line:#f0a243;--cluster:#9fb0d4}}
+.autodiff-graph .paper{fill:var(--paper)}
+.autodiff-graph text{fill:var(--ink);text-anchor:middle}
+.autodiff-graph .title{font-size:13px;font-weight:600}
+.autodiff-graph .row{font-size:11px;font-variant-numeric:tabular-nums}
+.autodiff-graph .word{fill:var(--soft)}
+.autodiff-graph .operation .title{font-weight:500}
+.autodiff-graph .detail{font-size:11px;font-weight:400;fill:var(--soft)}
+.autodiff-graph .symbol .title{font-size:16px}
+.autodiff-graph .box{stroke-width:1.3}
+.autodiff-graph .operation .box{fill:var(--op);stroke:var(--op-line)}
+.autodiff-graph .leaf .box{fill:var(--leaf);stroke:var(--leaf-line)}
+.autodiff-graph .result .box{fill:var(--paper);stroke:var(--line)}
+.autodiff-graph .constant .box{fill:var(--paper);stroke:var(--constant-line);stroke-dasharray:4 3}
+.autodiff-graph .output .box{fill:var(--output);stroke:var(--output-line);stroke-width:2}
+.autodiff-graph .edge{fill:none;stroke:var(--line);stroke-width:1.3}
+.autodiff-graph .arrow{fill:var(--line)}
+.autodiff-graph .cluster{fill:var(--cluster);fill-opacity:.06;stroke:var(--cluster);
+stroke-opacity:.35}
+.autodiff-graph .caption{fill:var(--soft);font-size:11px;
+stroke:var(--paper);stroke-width:4px;paint-order:stroke;stroke-linejoin:round}
+"""
+
+
+def _size(vertex: Vertex, text: Label) -> tuple[float, float]:
+    """Return a vertex's width and height."""
+    first = text_width(text.title, _TITLE) + text_width(text.detail, _ROW)
+    widths = [first + (_SPACE if text.title and text.detail else 0.0)]
+    widths += [text_width(f"{word} {value}", _ROW) for word, value in text.rows]
+    lines = len(text.rows) + bool(text.title or text.detail)
+    if vertex.kind == "operation":
+        return max(30.0, max(widths) + 24.0), 30.0
+    return max(44.0, max(widths) + 22.0), 13.0 + lines * _LINE
+
+
+def lay_out(description: Description) -> Layout:
+    """Return the geometry of a description's drawing."""
+    sizes = [_size(vertex, label(vertex)) for vertex in description.vertices]
+    edges = [(edge.source, edge.target) for edge in description.edges]
+    scopes = [vertex.scope for vertex in description.vertices]
+    return arrange(sizes, edges, scopes, lambda scope: text_width(shorten(scope[-1]), _ROW))
+
+
+def render_svg(description: Description) -> str:
+    """Return a description's drawing as SVG text."""
+    layout = lay_out(description)
+    width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
+    count = sum(vertex.kind == "operation" for vertex in description.vertices)
+    parts = [
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" class="autodiff-graph" '
+            f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}" '
+            f'role="img" aria-label="Computation graph of {count} operations">'
+        ),
+        f"<style>{_STYLE}</style>",
+        f'<rect class="paper" width="{_n(width)}" height="{_n(height)}" rx="8"/>',
+        f'<g transform="translate({_n(_MARGIN)} {_n(_MARGIN)})">',
+    ]
+    parts += [
+        f'<rect class="cluster" x="{_n(cluster.left)}" y="{_n(cluster.top)}" rx="8" '
+        f'width="{_n(cluster.right - cluster.left)}" '
+        f'height="{_n(cluster.bottom - cluster.top)}"/>'
+        for cluster in layout.clusters
+    ]
+    round_ones = {i for i, vertex in enumerate(description.vertices) if vertex.kind == "operation"}
+    parts += [
+        _edge(segment, layout.places[segment.target], segment.target in round_ones)
+        for segment in layout.segments
+    ]
+    parts += [_caption(cluster, layout.segments) for cluster in layout.clusters]
+    parts += [
+        _vertex(vertex, place)
+        for vertex, place in zip(description.vertices, layout.places, strict=False)
+    ]
+    parts.append("</g></svg>\n")
+    return "\n".join(parts)
+
+
+def _edge(s: Segment, target: Place, is_round: bool) -> str:
+    """Draw a link: straight down, a curve with vertical ends, straight down."""
+    tip = s.y2
+    if s.arrow and is_round:
+        radius = target.height / 2
+        beyond = abs(s.x2 - target.x) - (target.width / 2 - radius)
+        if beyond > 0:
+            tip += radius - math.sqrt(max(0.0, radius**2 - beyond**2))
+    end, enter = (tip - 5.0, min(s.enter, tip - 7.0)) if s.arrow else (tip, s.enter)
+    if abs(s.x1 - s.x2) < 0.05:
+        path = f"M{_n(s.x1)} {_n(s.y1)}V{_n(end)}"
+    else:
+        middle = (s.leave + enter) / 2
+        path = (
+            f"M{_n(s.x1)} {_n(s.y1)}V{_n(s.leave)}C{_n(s.x1)} {_n(middle)} "
+            f"{_n(s.x2)} {_n(middle)} {_n(s.x2)} {_n(enter)}V{_n(end)}"
+        )
+    drawn = f'<path class="edge" d="{path}"/>'
+    if s.arrow:
+        head = f"M{_n(s.x2 - 4)} {_n(tip - 7)}h8L{_n(s.x2)} {_n(tip)}z"
+        drawn += f'<path class="arrow" d="{head}"/>'
+    return drawn
+
+
+def _caption(cluster: Cluster, segments: list[Segment]) -> str:
+    """Write a scope's name in the corner that edges leave free, the left one if both do."""
+    text = shorten(cluster.scope[-1])
+    room = text_width(text, _ROW) + 14.0
+    y = cluster.top + 11.0
+    passing = [x for segment in segments if (x := segment.at(y)) is not None]
+    taken_left = any(cluster.left < x < cluster.left + room for x in passing)
+    taken_right = any(cluster.right - room < x < cluster.right for x in passing)
+    at_right = taken_left and not taken_right
+    x = cluster.right - 9 if at_right else cluster.left + 9
+    anchor = "end" if at_right else "start"
+    return (
+        f'<text class="caption" style="text-anchor:{anchor}" x="{_n(x)}" y="{_n(y + 4)}">'
+        f"{_text(text)}</text>"
+    )
+
+
+def _vertex(vertex: Vertex, place: Place) -> str:
+    x, y, width, height = place.x, place.y, place.width, place.height
+    text = label(vertex)
+    kind = vertex.kind
+    radius = height / 2 if kind == "operation" else 5.0
+    symbol = " symbol" if kind == "operation" and len(text.title) == 1 else ""
+    parts = [
+        (
+            f'<g class="{kind}{symbol}"><title>{_text(_tooltip(vertex))}</title>'
+            f'<rect class="box" x="{_n(x - width / 2)}" y="{_n(y - height / 2)}" '
+            f'width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}"/>'
+        )
+    ]
+    first = bool(text.title or text.detail)
+    baseline = y - (len(text.rows) + first - 1) * _LINE / 2 + 4.5
+    if first:
+        drop = 1.0 if symbol and not text.detail else 0.0
+        detail = ""
+        if text.detail:
+            space = f' dx="{_n(_SPACE)}"' if text.title else ""
+            detail = f'<tspan class="detail"{space}>{_text(text.detail)}</tspan>'
+        parts.append(
+            f'<text class="title" x="{_n(x)}" y="{_n(baseline + drop)}">'
+            f"{_text(text.title)}{detail}</text>"
+        )
+        baseline += _LINE
+    for word, value in text.rows:
+        said = f'<tspan class="word">{_text(word)}</tspan> {_text(value)}' if word else _text(value)
+        parts.append(f'<text class="row" x="{_n(x)}" y="{_n(baseline - 0.5)}">{said}</text>')
+        baseline += _LINE
+    parts.append("</g>")
+    return "".join(parts)
+
+
+def _tooltip(vertex: Vertex) -> str:
+    """Return what appears under the pointer: all that is known in words."""
+    lines = [vertex.name or vertex.operation]
+    if vertex.shape is not None:
+        lines.append(f"shape {vertex.shape}, {vertex.dtype}")
+    if vertex.scope:
+        lines.append("in " + " / ".join(vertex.scope))
+    if vertex.origin:
+        lines.append(vertex.origin)
+    return "\n".join(lines)
+
+
+def _text(text: str) -> str:
+    """Escape text; drop what XML can't hold."""
+    allowed = "".join(c for c in text if c in "\t\n" or (ord(c) >= 0x20 and c.isprintable()))
+    return escape(allowed, {'"': "&quot;"})
+
+
+def _n(value: float) -> str:
+    """Write a coordinate with one decimal at most."""
+    text = f"{value:.1f}"
+    text = text.removesuffix(".0")
+    return "0" if text == "-0" else text

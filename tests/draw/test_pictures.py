@@ -1,0 +1,225 @@
+"""Descriptions, SVG and DOT of recorded graphs."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+from autodiff import draw
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def neuron():
+    x = ad.tensor(2.0, requires_grad=True, name="x")
+    w = ad.tensor(-3.0, requires_grad=True, name="w")
+    b = ad.tensor(6.8813735870195432, requires_grad=True, name="b")
+    with draw.record():
+        y = ad.tanh(x * w + b)
+    y.name = "y"
+    y.backward()
+    return y
+
+
+def mlp_loss():
+    model = nn.MLP([4, 3, 2])
+    x, labels = ad.ones((5, 4)), ad.asarray(np.array([0, 1, 0, 1, 0]))
+    loss = nn.cross_entropy(model(x), labels)
+    return loss, [*model.named_parameters(), ("digits", x), ("labels", labels)]
+
+
+def texts(svg):
+    root = ET.fromstring(svg)  # noqa: S314 - our own text
+    found = ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+    return [
+        text.replace("\N{MINUS SIGN}", "-").replace("\N{MULTIPLICATION SIGN}", "x")
+        for text in found
+    ]
+
+
+def test_a_recorded_graph_is_described_with_values_and_gradients():
+    description = draw.describe_graph(neuron())
+    kinds = Counter(vertex.kind for vertex in description.vertices)
+    assert kinds == {"leaf": 3, "operation": 3, "result": 2, "output": 1}
+    found = {
+        v.name: (float(v.value), float(v.gradient.item())) for v in description.vertices if v.name
+    }
+    assert found["x"] == (2.0, pytest.approx(-1.5, abs=1e-5))
+    assert found["w"] == (-3.0, pytest.approx(1.0, abs=1e-5))
+    assert found["y"] == (pytest.approx(0.7071, abs=1e-4), 1.0)
+    product = next(v for v in description.vertices if v.kind == "result")
+    assert (product.operation, float(product.value)) == ("multiply", -6.0)
+    assert float(product.gradient) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_edges_point_forward_and_follow_the_operands():
+    description = draw.describe_graph(neuron())
+    assert all(edge.source < edge.target for edge in description.edges)
+    operands = [edge.operand for edge in description.edges if edge.operand]
+    assert operands == ["x1", "x2", "x1", "x2", "x"]
+    assert description.vertices[-1].kind == "output"
+
+
+def test_a_graph_that_was_not_recorded_shows_operations_and_shapes():
+    loss, names = mlp_loss()
+    description = draw.describe_graph(loss, names)
+    assert not any(vertex.kind == "result" for vertex in description.vertices)
+    named = {vertex.name: vertex for vertex in description.vertices if vertex.name}
+    assert named["0.weight"].shape == (3, 4)
+    assert named["0.weight"].scope == ("MLP", "0: Linear")
+    assert named["digits"].kind == "constant"
+    assert named["digits"].shape == (5, 4)
+    assert named["digits"].scope == ()
+    assert named["labels"].dtype == "int64"
+    names_of = [v.operation for v in description.vertices if v.kind == "operation"]
+    assert names_of[:4] == ["matrix_transpose", "matmul", "add", "relu"]
+
+
+def test_drawing_changes_nothing():
+    loss, names = mlp_loss()
+    before = repr(loss)
+    draw.svg(loss, names)
+    draw.graph(loss, names)
+    assert repr(loss) == before
+    loss.backward()
+    assert all(p.grad is not None for _, p in names[:4])
+
+
+def test_a_freed_graph_still_draws():
+    loss, _ = mlp_loss()
+    loss.backward()
+    assert "constant" in draw.svg(loss)
+
+
+def test_names_given_to_intermediate_results_get_a_box():
+    x = ad.ones(3, requires_grad=True)
+    h = ad.exp(x)
+    h.name = "hidden"
+    kinds = [v.kind for v in draw.describe_graph(h.sum()).vertices]
+    assert kinds == ["leaf", "operation", "result", "operation", "output"]
+    assert "hidden(3,)" in texts(draw.svg(h.sum()))
+
+
+def test_several_results_are_drawn():
+    parts = ad.unstack(ad.ones((2, 3), requires_grad=True))
+    operations = [v.operation for v in draw.describe_graph(parts[0] + parts[1]).vertices]
+    assert operations.count("output") == 2
+
+
+def test_repeated_operands_are_two_edges():
+    x = ad.tensor(3.0, requires_grad=True)
+    description = draw.describe_graph(x * x)
+    assert [(edge.source, edge.target) for edge in description.edges] == [(0, 1), (0, 1), (1, 2)]
+
+
+def test_a_leaf_is_a_graph_of_one_box():
+    description = draw.describe_graph(ad.tensor([1.0], requires_grad=True, name="w"))
+    assert [vertex.kind for vertex in description.vertices] == ["output"]
+    assert "w" in draw.svg(ad.tensor([1.0], requires_grad=True, name="w"))
+
+
+def test_svg_says_everything_once():
+    found = texts(draw.svg(neuron()))
+    assert found == [
+        "x", "value 2", "gradient -1.5", "w", "value -3", "gradient 1",
+        "b", "value 6.881", "gradient 0.5", "x", "value -6", "gradient 0.5",
+        "+", "value 0.8814", "gradient 0.5", "tanh", "y", "value 0.7071", "gradient 1",
+    ]  # fmt: skip
+
+
+def test_svg_frames_scopes_and_shows_shapes():
+    loss, names = mlp_loss()
+    loss.backward(retain_graph=True)
+    found = texts(draw.svg(loss, names))
+    assert {"MLP", "0: Linear", "2: Linear", "cross_entropy"} <= set(found)
+    assert "0.weight3 x 4" in found
+    assert any(text.startswith("‖gradient‖ ") for text in found)
+
+
+def test_svg_is_the_same_every_time():
+    loss, names = mlp_loss()
+    assert draw.svg(loss, names) == draw.svg(loss, names)
+
+
+HOSTILE = "<script>alert(1)</script>&\"'\\n\x00\x1b"
+
+
+def test_names_are_escaped_in_svg():
+    w = ad.tensor(1.0, requires_grad=True, name=HOSTILE[:30])
+    with ad.name_scope(HOSTILE):
+        y = ad.exp(w) + ad.exp(w)
+    svg = draw.svg(y)
+    assert "<script" not in svg
+    root = ET.fromstring(svg)  # noqa: S314
+    assert any("<script>alert(1)</script>" in "".join(e.itertext()) for e in root.iter())
+
+
+def test_names_are_escaped_in_dot():
+    w = ad.tensor(1.0, requires_grad=True, name="<b>bold</b>")
+    source = draw.graph(ad.exp(w)).source
+    assert 'label="<b>bold</b>' in source
+    v = ad.tensor(1.0, requires_grad=True, name='C:\\new "quoted"')
+    assert r"C:\\new \"quoted\"" in draw.graph(ad.exp(v)).source
+
+
+def test_dot_is_the_text_that_it_was():
+    x = ad.tensor([1.0, 2.0], requires_grad=True, name="x")
+    with ad.name_scope("layer"):
+        y = ad.tanh(x * 2).sum()
+    expected = Path(__file__).with_name("expected.dot").read_text(encoding="utf-8")
+    assert draw.graph(y).source == expected
+
+
+def test_a_graph_shows_itself_without_dot():
+    y = neuron()
+    graph = draw.graph(y, direction="LR")
+    assert "rankdir=LR" in graph.source
+    assert graph._repr_mimebundle_() == {"image/svg+xml": draw.svg(y)}
+
+
+def test_save_writes_svg_and_dot(tmp_path):
+    y = neuron()
+    path = draw.save(y, tmp_path / "new" / "y.svg")
+    assert path.read_text(encoding="utf-8") == draw.svg(y)
+    assert draw.save(y, str(tmp_path / "y.dot")).read_text().startswith("digraph")
+    with pytest.raises(ad.OptionError, match="ends in no known format"):
+        draw.save(y, tmp_path / "y.png")
+
+
+def test_bad_input():
+    with pytest.raises(ad.DTypeError, match="a float has no graph"):
+        draw.svg(3.0)
+    with pytest.raises(ad.GraphError, match=r"was recorded for the tensor \(\) float32"):
+        draw.svg(ad.tensor(3.0))
+    with pytest.raises(ad.OptionError, match="pairs of both"):
+        draw.svg(neuron(), ["x"])
+    with pytest.raises(ad.OptionError, match="direction 'up'"):
+        draw.graph(neuron(), direction="up")
+
+
+def test_records_are_copies():
+    x = ad.tensor([1.0], requires_grad=True, name="x")
+    with draw.record():
+        y = (x * 3).sum()
+    with ad.no_grad():
+        x += 100
+    values = {v.operation: v.value for v in draw.describe_graph(y).vertices}
+    assert values["leaf"].tolist() == [1.0]
+    assert values["multiply"].tolist() == [3.0]
+
+
+@pytest.mark.slow
+def test_deep_graphs():
+    x = ad.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(3_000):
+        y = y + x
+    description = draw.describe_graph(y)
+    assert len(description.vertices) == 3_002
+    assert draw.svg(y).count("<rect") > 3_000
