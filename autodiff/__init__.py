@@ -106,7 +106,9 @@ from autodiff.tensor import Tensor, asarray, tensor
 from autodiff.version import __version__
 
 if _TYPE_CHECKING:
+    from autodiff import draw
     from autodiff.checking import GradientReport, gradcheck
+    from autodiff.draw import record
 
 __array_api_version__ = "2024.12"
 
@@ -116,10 +118,10 @@ __all__ = [
     "GraphError", "IndexingError", "LinAlgError", "MissingExtraError", "MutationError",
     "NoGradientError", "OptionError", "RuleError", "ShapeError", "Tensor",
     "UnsupportedFunctionError", "__array_api_version__", "__version__", "asarray", "bool",
-    "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "e",
+    "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "draw", "e",
     "enable_grad", "errors", "fft", "float16", "float32", "float64", "func", "get_default_dtype",
     "grad", "gradcheck", "inf", "int8", "int16", "int32", "int64", "is_grad_enabled", "linalg",
-    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random",
+    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random", "record",
     "set_default_dtype", "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
@@ -148,7 +150,12 @@ __all__ += primitives.taking.__all__
 __all__ += primitives.transcendental.__all__
 __all__ += primitives.windows.__all__
 
-_LATER = {"GradientReport": "autodiff.checking", "gradcheck": "autodiff.checking"}
+_LATER = {
+    "GradientReport": "autodiff.checking",
+    "draw": "autodiff.draw",
+    "gradcheck": "autodiff.checking",
+    "record": "autodiff.draw",
+}
 """What is imported when it is first asked for, since not every program needs it."""
 
 
@@ -156,5 +163,7 @@ def __getattr__(name: str) -> object:
     if name not in _LATER:
         message = f"module 'autodiff' has no attribute {name!r}"
         raise AttributeError(message)
-    found = globals()[name] = getattr(_import_module(_LATER[name]), name)
+    module = _import_module(_LATER[name])
+    found = module if module.__name__ == f"autodiff.{name}" else getattr(module, name)
+    globals()[name] = found
     return found

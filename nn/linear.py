@@ -86,7 +86,7 @@ class Linear(Module):
                 f"{self.weight.shape} takes {self.in_features}"
             )
             raise ad.ShapeError(f"{message}. Give an input of shape (..., {self.in_features}).")
-        y = x @ self.weight.mT
+        y: ad.Tensor = x @ self.weight.mT
         return y if self.bias is None else y + self.bias
 
     def extra_repr(self) -> str:

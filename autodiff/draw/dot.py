@@ -29,7 +29,7 @@ _STYLES: dict[str, dict[str, str]] = {
 }
 
 
-class Graph(graphviz.Digraph):
+class Graph(graphviz.Digraph):  # type: ignore[misc]
     """A ``graphviz.Digraph`` that shows itself in a notebook without the ``dot`` program.
 
     ``source`` is its DOT text; ``render`` and ``pipe`` run ``dot``, where there is one.
