@@ -90,6 +90,15 @@ def test_sums_along_rows_are_as_exact_as_numpys(shape, dtype):
     np.testing.assert_allclose(ad.sum(flipped, axis=-1).numpy(), flipped.sum(axis=-1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_exponentials_of_integers_are_floats(name):
+    x = np.array([[1, 2], [3, 1000]])
+    result = getattr(ad, name)(x, axis=1)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, getattr(ad, name)(x.astype(np.float64), axis=1))
+    assert getattr(ad, name)(2.0, axis=-1).shape == ()
+
+
 def test_softmax_of_many_rows():
     x = np.random.default_rng(0).standard_normal((90, 100)).astype(np.float32)
     np.testing.assert_allclose(ad.softmax(x).numpy().sum(axis=-1), 1, rtol=1e-6)
