@@ -69,19 +69,22 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
     def apply(*args: Any, **named: Any) -> Any:
         operands, options = primitive.bind(args, named)
         values = []
-        parents = []
+        parents: list[Node | None] = []
         kernel = numpy_kernel
+        weak = True  # whether all operands are Python scalars
         for operand in operands:
             if isinstance(operand, Handle):
                 value = operand.array
                 parents.append(operand.node)
                 if type(value) is not ndarray:
                     kernel = primitive.kernel(namespace_of(value))
+                weak = False
             else:
                 value = constant(operand)
                 parents.append(None)
+                weak = weak and not hasattr(value, "dtype")
             values.append(value)
-        if not any([hasattr(value, "dtype") for value in values]):
+        if weak:
             values = strong_all(values)
         try:
             out = kernel(*values, **options)
@@ -109,7 +112,8 @@ def _record(
         if not recording or not out:
             return tuple([make_tensor(part) for part in out])
     else:
-        out = _as_array(out)
+        if type(out) is not np.ndarray:
+            out = _as_array(out)
         if not recording or out.dtype.kind not in "fc":
             return make_tensor(out)
     node = _new(Node)

@@ -58,7 +58,7 @@ class Primitive:
         self.optional = tuple(p.default for p in operands if p.default is not p.empty)
         self.options = {p.name: p.default for p in options}
         self._positional = [p.name for p in options if p.kind is not kinds.KEYWORD_ONLY]
-        self._complete = not any(default is kinds.empty for default in self.options.values())
+        self._required = tuple(p.name for p in options if p.default is p.empty)
         reserved = {"xp", "g", "out", "options"} | ({"position"} if self.variadic else set())
         reserved &= {*self.arrays, *self.options}
         if reserved:
@@ -107,17 +107,20 @@ class Primitive:
         if self.variadic:
             return args, self._options(args, {}, named)
         count = len(self.arrays)
+        if len(args) == count:  # by far the most calls
+            return args, self._options(args, {}, named) if named else self._defaults(args)
         operands, rest = args[:count], args[count:]
         if len(operands) < count:
             operands = self._fill(operands, args, named)
             named = {name: value for name, value in named.items() if name not in self.arrays}
-        if not rest and not named and self._complete:
-            return operands, self.options
         if len(rest) > len(self._positional):
             most = count + len(self._positional)
             message = f"{self.name} takes at most {most} positional arguments, got {len(args)}"
             raise OptionError(f"{message}: {self._signature(args)}")
         return operands, self._options(args, dict(zip(self._positional, rest, strict=False)), named)
+
+    def _defaults(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        return self._options(args, {}, {}) if self._required else self.options
 
     def _fill(
         self, operands: tuple[Any, ...], args: tuple[Any, ...], named: dict[str, Any]
@@ -133,17 +136,21 @@ class Primitive:
     def _options(
         self, args: tuple[Any, ...], given: dict[str, Any], named: dict[str, Any]
     ) -> dict[str, Any]:
-        for name, value in named.items():
-            if name not in self.options or name in given:
-                what = "got twice the" if name in given else "has no"
-                raise OptionError(f"{self.name} {what} option {name!r}: {self._signature(args)}")
-            given[name] = value
-        options = {**self.options, **given}
-        if not self._complete:
-            for name, value in options.items():
-                if value is inspect.Parameter.empty:
-                    message = f"{self.name} needs the option {name!r}: {self._signature(args)}"
-                    raise OptionError(message)
+        if given:
+            twice = [name for name in named if name in given]
+            if twice:
+                message = f"{self.name} got twice the option {twice[0]!r}"
+                raise OptionError(f"{message}: {self._signature(args)}")
+            named = {**given, **named}
+        options = {**self.options, **named}
+        if len(options) > len(self.options):
+            unknown = next(name for name in named if name not in self.options)
+            message = f"{self.name} has no option {unknown!r}"
+            raise OptionError(f"{message}: {self._signature(args)}")
+        for name in self._required:
+            if name not in named:
+                message = f"{self.name} needs the option {name!r}"
+                raise OptionError(f"{message}: {self._signature(args)}")
         return options
 
     def _signature(self, args: tuple[Any, ...]) -> str:
