@@ -67,6 +67,13 @@ class Quantile:
         raise NotImplementedError
 
 
+class Norm:
+    """``t.norm(axis=1)``."""
+
+    def __call__(self, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        raise NotImplementedError
+
+
 class Position:
     """``t.argmax(1)``."""
 
@@ -78,6 +85,13 @@ class Running:
     """``t.cumulative_sum(0)``."""
 
     def __call__(self, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+        raise NotImplementedError
+
+
+class Extreme:
+    """``t.cumulative_max(0)``."""
+
+    def __call__(self, axis: int | None = None) -> Tensor:
         raise NotImplementedError
 
 
@@ -120,6 +134,13 @@ class Axes:
     """``t.squeeze(0)``, ``t.flip((0, 1))``."""
 
     def __call__(self, axis: Axis = None) -> Tensor:
+        raise NotImplementedError
+
+
+class NewAxis:
+    """``t.expand_dims(0)``."""
+
+    def __call__(self, axis: int | tuple[int, ...] = 0) -> Tensor:
         raise NotImplementedError
 
 
@@ -186,6 +207,13 @@ class Taken:
         raise NotImplementedError
 
 
+class TakenAlong:
+    """``t.take_along_axis(indices, axis=0)``."""
+
+    def __call__(self, indices: Any, /, axis: int | None = -1) -> Tensor:
+        raise NotImplementedError
+
+
 class Gathered:
     """``t.gather(1, index)``."""
 
@@ -244,6 +272,7 @@ class Methods:
     count_nonzero: Reduction
     cumprod: Running
     cumsum: Running
+    cumulative_max: Extreme
     cumulative_prod: Running
     cumulative_sum: Running
     diagonal: Diagonal
@@ -252,7 +281,7 @@ class Methods:
     erf: Unary
     erfc: Unary
     exp: Unary
-    expand_dims: Axes
+    expand_dims: NewAxis
     expm1: Unary
     flatten: Joined
     flip: Axes
@@ -278,6 +307,7 @@ class Methods:
     multiply: Binary
     negative: Unary
     nonzero: Indices
+    norm: Norm
     outer: Binary
     pow: Binary
     prod: Total
@@ -304,7 +334,7 @@ class Methods:
     sum: Total
     swapaxes: TwoAxes
     take: Taken
-    take_along_axis: Taken
+    take_along_axis: TakenAlong
     tan: Unary
     tanh: Unary
     tile: Tiled
@@ -320,9 +350,7 @@ class Methods:
 def attach(cls: type[Methods]) -> None:
     """Set the declared methods on a class, each the function of its name."""
     for name, convention in inspect.get_annotations(Methods).items():
-        function = getattr(tensors, name, None)
-        if function is not None:
-            setattr(cls, name, _method(name, function, globals()[convention]))
+        setattr(cls, name, _method(name, getattr(tensors, name), globals()[convention]))
 
 
 def _method(name: str, function: Callable[..., Any], convention: type[Any]) -> Callable[..., Any]:

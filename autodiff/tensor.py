@@ -700,7 +700,7 @@ def _flat(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 def _to_array(data: Any, dtype: Any) -> Any:
     if isinstance(data, Handle):
         array = data.array
-    elif isinstance(data, list | tuple):
+    elif isinstance(data, list | tuple | range):
         array = array_from_sequence(data)
     else:
         array = strong(constant(data))
