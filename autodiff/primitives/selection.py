@@ -34,6 +34,7 @@ def masked(xp: Namespace, x: Array, mask: Array, /) -> Array:
     >>> ad.masked([1.0, ad.inf], [True, False])
     tensor([1., 0.], dtype=float32)
     """
+    (x,) = strong_all([x])
     bits = _BITS.get(x.dtype.char)
     if bits is None or mask.dtype != bool:
         return xp.where(mask, x, x.dtype.type(0))

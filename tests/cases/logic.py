@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.cases import Case, integers, normal
-from tests.cases.arithmetic import _torch, binary, chosen, unary
+from tests.cases.arithmetic import binary, chosen, torch_function, unary
 
 
 def small(*shape):
@@ -21,7 +21,10 @@ CASES = [
     *[
         case
         for name in ("logical_and", "logical_or", "logical_xor")
-        for case in [*binary(name, chosen, chosen, torch=_torch(name)), *binary(name, small, small)]
+        for case in [
+            *binary(name, chosen, chosen, torch=torch_function(name)),
+            *binary(name, small, small),
+        ]
     ],
     *[
         case
@@ -35,7 +38,12 @@ CASES = [
     *unary("bitwise_invert", small),
     *unary("signbit"),
     *[
-        Case(name, (np.array([1.0, np.nan, np.inf, -np.inf, 0.0]),), torch=_torch(name), name="all")
+        Case(
+            name,
+            (np.array([1.0, np.nan, np.inf, -np.inf, 0.0]),),
+            torch=torch_function(name),
+            name="all",
+        )
         for name in ("isnan", "isinf", "isfinite", "signbit")
     ],
     *unary("isnan", small),
