@@ -3,10 +3,13 @@
 Stacks of matrices throughout: what is written for ``(M, N)`` holds for ``(..., M, N)``.
 Complex matrices are decomposed; a gradient asked of them raises ``NoGradientError``.
 
-Singular and eigenvectors are determined up to their sign (and rotations among equal
-values): only a loss that does not depend on that choice has a derivative. Where two values
-are *equal*, the term between their vectors, which such a loss does not have, is left out;
-where two are merely close, it is as large as it is.
+Singular and eigenvectors are determined up to their sign, and those of equal values up to
+rotations: only a loss that does not depend on that choice has a derivative. The gradient
+holds terms ``1 / (w[j] - w[i])``. Where two values are *equal* they are left out, which is
+right if the loss depends on the vectors of equal values through the space they span alone.
+A loss that mixes them with their values, ``V f(w) Vᵀ`` say, may be smooth there, but its
+gradient can't be had this way. Where two values are merely close, the terms are large, and
+so are their rounding errors.
 """
 
 from __future__ import annotations
@@ -87,10 +90,14 @@ def _(xp: Namespace, g: Array, out: Array, upper: bool) -> Array:
     return _half(xp.linalg.solve(factor.mT, inside.mT))
 
 
-def _inverse_gaps(xp: Namespace, differences: Array) -> Array:
-    """Return ``1 / d``, and 0 where two values are equal."""
-    equal = differences == 0
-    return xp.where(equal, 0.0, 1 / xp.where(equal, 1.0, differences))
+def _inverse(xp: Namespace, x: Array) -> Array:
+    """Return ``1 / x``, and 0 where ``x`` is 0."""
+    zero = x == 0
+    return xp.where(zero, 0.0, 1 / xp.where(zero, 1.0, x))
+
+
+def _skew(x: Array) -> Array:
+    return x - x.mT
 
 
 def _diagonal_matrix(xp: Namespace, d: Array) -> Array:
@@ -116,7 +123,7 @@ def _(xp: Namespace, g: Any, out: tuple[Array, Array]) -> Array:
     g_values, g_vectors = g.parts.get(0), g.parts.get(1)
     if g_vectors is None:
         return (vectors * g_values[..., None, :]) @ vectors.mT
-    inside = _inverse_gaps(xp, values[..., None, :] - values[..., :, None])
+    inside = _inverse(xp, values[..., None, :] - values[..., :, None])
     inside = inside * (vectors.mT @ g_vectors)
     if g_values is not None:
         inside = inside + _diagonal_matrix(xp, g_values)
@@ -149,8 +156,8 @@ def eigh(xp: Namespace, x: Array, /) -> EighResult:
     -----
     With ``x = V diag(w) Vᵀ``, ``dL/dx`` is the symmetric part of
     ``V (diag(g_w) + F * (Vᵀ g_V)) Vᵀ``, ``F[i, j] = 1 / (w[j] - w[i])`` off the diagonal
-    (Giles 2008, section 3.1). ``F`` is 0 where two eigenvalues are equal: right for every
-    loss that does not depend on the choice of their eigenvectors.
+    (Giles 2008, section 3.1). Where two eigenvalues are equal, ``F`` is 0: right for a loss
+    that depends on their vectors through the space that they span alone.
 
     Examples
     --------
@@ -310,18 +317,16 @@ def _(xp: Namespace, g: Any, x_shape: tuple[int, ...], out: tuple[Array, Array, 
     g_v = None if g_vh is None else _thin(g_vh.mT, x_shape, k)
     if g_u is None and g_v is None:
         return (u * g_s[..., None, :]) @ vh
-    gaps = (s[..., None, :] - s[..., :, None]) * (s[..., None, :] + s[..., :, None])
-    inverse_gaps = _inverse_gaps(xp, gaps)
-    inside = 0 if g_s is None else _diagonal_matrix(xp, g_s)
-    if g_u is not None:
-        j = inverse_gaps * (u.mT @ g_u)
-        inside = inside + (j + j.mT) * s[..., None, :]
-    if g_v is not None:
-        j = inverse_gaps * (vh @ g_v)
-        inside = inside + s[..., :, None] * (j + j.mT)
+    turn_u = 0 if g_u is None else _skew(u.mT @ g_u)
+    turn_v = 0 if g_v is None else _skew(vh @ g_v)
+    rows, columns = s[..., :, None], s[..., None, :]
+    inside = (turn_u + turn_v) * _inverse(xp, columns - rows)
+    inside = (inside + (turn_u - turn_v) * _inverse(xp, columns + rows)) * 0.5
+    if g_s is not None:
+        inside = inside + _diagonal_matrix(xp, g_s)
     result = u @ inside @ vh
     # What turns a vector out of the space that all K of them span.
-    inverse = _inverse_gaps(xp, s)
+    inverse = _inverse(xp, s)
     if g_u is not None and m > k:
         result = result + (g_u - u @ (u.mT @ g_u)) * inverse[..., None, :] @ vh
     if g_v is not None and n > k:
@@ -367,12 +372,17 @@ def svd(xp: Namespace, x: Array, /, *, full_matrices: bool = True) -> SVDResult:
 
     Notes
     -----
-    With ``F[i, j] = 1 / (s[j]² - s[i]²)`` off the diagonal, ``J = F * (Uᵀ g_U)`` and
-    ``K = F * (Vᵀ g_V)``, ``dL/dx`` is ``U (diag(g_S) + (J + Jᵀ) S + S (K + Kᵀ)) Vᵀ``, plus
-    ``(1 - U Uᵀ) g_U S⁻¹ Vᵀ`` where ``M > N``, plus ``U S⁻¹ g_Vᵀ (1 - V Vᵀ)`` where ``M < N``
-    (J. Townsend, "Differentiating the singular value decomposition", 2016). ``F`` is 0 where
-    two singular values are equal, ``1 / s`` is 0 where ``s`` is: right for every loss that
-    does not depend on the choice of those vectors.
+    ``dL/dx = U (diag(g_S) + T) Vᵀ``, plus ``(1 - U Uᵀ) g_U S⁻¹ Vᵀ`` where ``M > N``, plus
+    ``U S⁻¹ g_Vᵀ (1 - V Vᵀ)`` where ``M < N`` (J. Townsend, "Differentiating the singular
+    value decomposition", 2016). With the antisymmetric parts ``A = Uᵀ g_U - g_Uᵀ U`` and
+    ``B = Vᵀ g_V - g_Vᵀ V``, the turn is here split into one of both bases together and one
+    against each other::
+
+        2 T[i, j] = (A + B)[i, j] / (s[j] - s[i]) + (A - B)[i, j] / (s[j] + s[i])
+
+    A loss that does not depend on the choice of the vectors of equal singular values has
+    ``A + B = 0`` between them, and only that term is left out there; ``1 / s`` is taken as 0
+    where ``s`` is 0.
 
     Examples
     --------

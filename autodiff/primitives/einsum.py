@@ -124,9 +124,10 @@ def order_of(
         others = [labels for k, labels in enumerate(pending) if k not in (i, j)]
         return (pending[i] | pending[j]) & frozenset(output).union(*others)
 
-    def growth(pair: tuple[int, int]) -> int:
+    def growth(pair: tuple[int, int]) -> tuple[int, int]:
         i, j = pair
-        return elements(joined(i, j)) - elements(pending[i]) - elements(pending[j])
+        grown = elements(joined(i, j)) - elements(pending[i]) - elements(pending[j])
+        return grown, elements(pending[i] | pending[j])  # of two alike, the fewer products
 
     while len(pending) > 1:
         i, j = min(combinations(range(len(pending)), 2), key=growth)

@@ -16,8 +16,8 @@ import numpy as np
 
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
-from autodiff.engine.primitive import Array, composite, standard
-from autodiff.errors import DomainError, OptionError, describe
+from autodiff.engine.primitive import Array, composite, primitive
+from autodiff.errors import AxisError, DomainError, OptionError, describe
 from autodiff.namespace import Namespace, tensors
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ Shape = tuple[int, ...]
 
 _DUAL = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 """The normalisation under which the other direction has this direction's factor."""
+
+
+def _require(operation: str, x: Array, axes: Axes) -> None:
+    """Refuse an axis that is not there, which NumPy's transforms call a tuple index."""
+    for axis in () if axes is None else (axes,) if isinstance(axes, int) else axes:
+        if not -x.ndim <= axis < x.ndim:
+            message = f"{operation}(x: {describe(x)}): there is no axis {axis}"
+            raise AxisError(f"{message}. Give an axis from -ndim to ndim - 1.")
 
 
 def _fitted(xp: Namespace, x: Array, size: int, axis: int) -> Array:
@@ -57,7 +65,7 @@ def _doubled(xp: Namespace, g: Array, size: int, axis: int, factor: float) -> Ar
     return g * xp.reshape(xp.asarray(weights, dtype=abs(g[..., :0]).dtype), shape)
 
 
-@standard(name="fft.fft")
+@primitive(name="fft.fft")
 def fft(
     xp: Namespace,
     x: Array,
@@ -100,6 +108,8 @@ def fft(
     >>> ad.fft.fft([1.0, 0.0, 0.0])
     tensor([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
     """
+    _require("fft.fft", x, axis)
+    return xp.fft.fft(x, n=n, axis=axis, norm=norm)
 
 
 @fft.vjp
@@ -107,7 +117,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, axis: int, norm: str) -> Array:
     return _fitted(xp, xp.fft.fft(g, axis=axis, norm=norm), x_shape[axis], axis)
 
 
-@standard(name="fft.ifft")
+@primitive(name="fft.ifft")
 def ifft(
     xp: Namespace,
     x: Array,
@@ -140,6 +150,8 @@ def ifft(
     >>> ad.fft.ifft([3.0, 0.0, 0.0])
     tensor([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
     """
+    _require("fft.ifft", x, axis)
+    return xp.fft.ifft(x, n=n, axis=axis, norm=norm)
 
 
 @ifft.vjp
@@ -245,7 +257,7 @@ def _complex_along_each(
     return _along_each(transform, x, sizes, along, norm)
 
 
-@standard(name="fft.rfft")
+@primitive(name="fft.rfft")
 def rfft(
     xp: Namespace,
     x: Array,
@@ -290,6 +302,8 @@ def rfft(
     >>> x.grad.shape
     (3,)
     """
+    _require("fft.rfft", x, axis)
+    return xp.fft.rfft(x, n=n, axis=axis, norm=norm)
 
 
 @rfft.vjp
@@ -300,7 +314,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, n: int | None, axis: int, norm: s
     return _fitted(xp, part, x_shape[axis], axis)
 
 
-@standard(name="fft.irfft")
+@primitive(name="fft.irfft")
 def irfft(
     xp: Namespace,
     x: Array,
@@ -338,6 +352,8 @@ def irfft(
     >>> ad.fft.irfft(ad.fft.rfft([1.0, 2.0, 3.0]), n=3)
     tensor([1., 2., 3.], dtype=float32)
     """
+    _require("fft.irfft", x, axis)
+    return xp.fft.irfft(x, n=n, axis=axis, norm=norm)
 
 
 @irfft.vjp
@@ -515,7 +531,7 @@ def _dual(operation: str, norm: str) -> str:
     return _DUAL[norm]
 
 
-@standard(name="fft.fftshift")
+@primitive(name="fft.fftshift")
 def fftshift(xp: Namespace, x: Array, /, *, axes: Axes = None) -> Array:
     """Move the zero frequency from the start to the middle.
 
@@ -531,6 +547,8 @@ def fftshift(xp: Namespace, x: Array, /, *, axes: Axes = None) -> Array:
     >>> ad.fft.fftshift([0, 1, 2, -2, -1])
     tensor([-2, -1,  0,  1,  2], dtype=int64)
     """
+    _require("fft.fftshift", x, axes)
+    return xp.fft.fftshift(x, axes=axes)
 
 
 @fftshift.vjp
@@ -538,7 +556,7 @@ def _(xp: Namespace, g: Array, axes: Axes) -> Array:
     return xp.fft.ifftshift(g, axes=axes)
 
 
-@standard(name="fft.ifftshift")
+@primitive(name="fft.ifftshift")
 def ifftshift(xp: Namespace, x: Array, /, *, axes: Axes = None) -> Array:
     """Undo :func:`fftshift`.
 
@@ -554,6 +572,8 @@ def ifftshift(xp: Namespace, x: Array, /, *, axes: Axes = None) -> Array:
     >>> ad.fft.ifftshift([-2, -1, 0, 1, 2])
     tensor([ 0,  1,  2, -2, -1], dtype=int64)
     """
+    _require("fft.ifftshift", x, axes)
+    return xp.fft.ifftshift(x, axes=axes)
 
 
 @ifftshift.vjp

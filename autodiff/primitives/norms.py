@@ -104,8 +104,8 @@ def matrix_norm(
 
     Notes
     -----
-    The Frobenius norm's gradient is 0 at the zero matrix; columns, rows and singular values
-    that tie share theirs as :func:`autodiff.max` does.
+    The gradient is 0 at the zero matrix, and along singular vectors whose value is 0.
+    Columns, rows and singular values that tie share theirs as :func:`autodiff.max` does.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def matrix_norm(
         sums = xp.sum(xp.abs(x), axis=-2 if abs(ord) == 1 else -1)
         result = xp.max(sums, axis=-1) if ord > 0 else xp.min(sums, axis=-1)
     elif ord in (2, -2, "nuc"):
-        values = xp.linalg.svdvals(x)
+        values = xp.abs(xp.linalg.svdvals(x))  # abs chooses the subgradient 0 where one is 0
         reduce = xp.sum if ord == "nuc" else xp.max if ord == 2 else xp.min
         result = reduce(values, axis=-1)
     else:
