@@ -1,8 +1,9 @@
 """Applying an operation: look at the operands, call the kernel, wrap, and link a node.
 
-Three functions do the same. :func:`apply_any` with :func:`_record` is the reference: read it
-first. The other two spell it out for one and for two operands without options, because there,
-on small arrays, every attribute that is not touched is felt (``benchmarks/overhead.py``).
+Four functions do the same. :func:`apply_any` with :func:`_record` is the reference: read it
+first. The others spell it out for one operand, with options and without, and for two without,
+because there, on small arrays, every attribute that is not touched is felt
+(``benchmarks/overhead.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from autodiff.engine.plan import Plan
     from autodiff.tensor import Tensor
 
-__all__ = ["apply_any", "apply_one", "apply_two", "make_tensor", "use_handle"]
+__all__ = [
+    "apply_any",
+    "apply_one",
+    "apply_one_with_options",
+    "apply_two",
+    "make_tensor",
+    "use_handle",
+]
 
 _new = object.__new__
 _Tensor: type[Any] = Handle
@@ -140,6 +148,54 @@ def _record(
         nodes = pick_outputs(node, out)
         return tuple([make_tensor(*pair) for pair in zip(out, nodes, strict=True)])
     return make_tensor(out, node)
+
+
+def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
+    """Return the operation on tensors of a primitive of one operand and options."""
+    kernel = primitive.kernel(NUMPY)
+    bind = primitive.bind
+    ndarray = np.ndarray
+    plan: Plan | None = None
+
+    def apply(*args: Any, **named: Any) -> Any:
+        nonlocal plan
+        (x,), options = bind(args, named)
+        if isinstance(x, Handle):
+            value, parent = x.array, x.node
+        else:
+            value, parent = strong(constant(x)), None
+        try:
+            if type(value) is ndarray:
+                out = kernel(value, **options)
+            else:
+                out = primitive.kernel(namespace_of(value))(value, **options)
+        except Exception as error:
+            raise explain(primitive.name, [value], error, primitive.arrays) from error
+        if type(out) is tuple:
+            return _record(primitive, [value], [parent], out, options)
+        if type(out) is not ndarray:
+            out = _as_array(out)
+        result = _new(_Tensor)
+        result.array = out
+        if parent is None or not (mode := local.mode).recording or out.dtype.kind not in "fc":
+            result.node = None
+            return result
+        if plan is None:
+            plan = primitive.plan((True,))
+        result.node = node = _new(Node)
+        node.number = clock()
+        node.plan = plan
+        node.inputs = (parent,)
+        node.saved = () if plan.keep is None else plan.keep(value, out, options)
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.mode = mode
+        node.notes = None
+        if mode.observers:
+            _observed(mode, primitive, (value,), out, options, node)
+        return result
+
+    return apply
 
 
 def apply_one(primitive: Primitive) -> Callable[..., Any]:

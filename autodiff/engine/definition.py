@@ -57,8 +57,7 @@ class Primitive:
         self.arrays = tuple(p.name for p in operands)
         self.optional = tuple(p.default for p in operands if p.default is not p.empty)
         self.options = {p.name: p.default for p in options}
-        self._positional = [p.name for p in options if p.kind is not kinds.KEYWORD_ONLY]
-        self._required = tuple(p.name for p in options if p.default is p.empty)
+        self._sort = _compile_sort(operands, options)
         reserved = {"xp", "g", "out", "options"} | ({"position"} if self.variadic else set())
         reserved &= {*self.arrays, *self.options}
         if reserved:
@@ -104,60 +103,41 @@ class Primitive:
         self, args: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call's arguments into operands and options, all options filled in."""
-        if self.variadic:
-            return args, self._options(args, {}, named)
-        count = len(self.arrays)
-        if len(args) == count:  # by far the most calls
-            return args, self._options(args, {}, named) if named else self._defaults(args)
-        operands, rest = args[:count], args[count:]
-        if len(operands) < count:
-            operands = self._fill(operands, args, named)
-            named = {name: value for name, value in named.items() if name not in self.arrays}
-        if len(rest) > len(self._positional):
-            most = count + len(self._positional)
-            message = f"{self.name} takes at most {most} positional arguments, got {len(args)}"
-            raise OptionError(f"{message}: {self._signature(args)}")
-        return operands, self._options(args, dict(zip(self._positional, rest, strict=False)), named)
-
-    def _defaults(self, args: tuple[Any, ...]) -> dict[str, Any]:
-        return self._options(args, {}, {}) if self._required else self.options
-
-    def _fill(
-        self, operands: tuple[Any, ...], args: tuple[Any, ...], named: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        missing = self.arrays[len(operands) :]
-        defaults = dict(zip(reversed(self.arrays), reversed(self.optional), strict=False))
-        absent = [name for name in missing if name not in named and name not in defaults]
-        if absent:
-            message = f"{self.name} needs the operand {absent[0]!r}"
-            raise OptionError(f"{message}: {self._signature(args)}")
-        return (*operands, *(named[name] if name in named else defaults[name] for name in missing))
-
-    def _options(
-        self, args: tuple[Any, ...], given: dict[str, Any], named: dict[str, Any]
-    ) -> dict[str, Any]:
-        if given:
-            twice = [name for name in named if name in given]
-            if twice:
-                message = f"{self.name} got twice the option {twice[0]!r}"
-                raise OptionError(f"{message}: {self._signature(args)}")
-            named = {**given, **named}
-        options = {**self.options, **named}
-        if len(options) > len(self.options):
-            unknown = next(name for name in named if name not in self.options)
-            message = f"{self.name} has no option {unknown!r}"
-            raise OptionError(f"{message}: {self._signature(args)}")
-        for name in self._required:
-            if name not in named:
-                message = f"{self.name} needs the option {name!r}"
-                raise OptionError(f"{message}: {self._signature(args)}")
-        return options
+        try:
+            return self._sort(*args, **named)  # type: ignore[no-any-return]
+        except TypeError as error:
+            text = str(error).replace("<lambda>()", f"{self.name}()")
+            raise OptionError(f"{text}: {self._signature(args)}") from None
 
     def _signature(self, args: tuple[Any, ...]) -> str:
         given = ", ".join(describe(arg) for arg in args[: len(self.arrays)])
         parameters = list(inspect.signature(self.forward).parameters.values())[1:]
         bare = inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
         return f"called on {given or 'nothing'}; its signature is {self.name}{bare}"
+
+
+def _compile_sort(
+    operands: list[inspect.Parameter], options: list[inspect.Parameter]
+) -> Callable[..., Any]:
+    """Write out a function that sorts a call's arguments, as :mod:`autodiff.engine.plan` does.
+
+    ``lambda x, axis=axis, *, keepdims=keepdims: ((x, ), {"axis": axis, "keepdims": keepdims})``:
+    Python itself then finds what is missing, unknown or given twice.
+    """
+    kinds = inspect.Parameter
+    text: list[str] = []
+    for p in [*operands, *options]:
+        if p.kind is kinds.KEYWORD_ONLY and "*" not in "".join(text):
+            text.append("*")
+        star = "*" if p.kind is kinds.VAR_POSITIONAL else ""
+        text.append(f"{star}{p.name}" if p.default is p.empty else f"{p.name}={p.name}")
+    if any(p.kind is kinds.VAR_POSITIONAL for p in operands):
+        arrays = operands[0].name
+    else:
+        arrays = f"({''.join(f'{p.name}, ' for p in operands)})"
+    taken = ", ".join(f"{p.name!r}: {p.name}" for p in options)
+    defaults = {p.name: p.default for p in [*operands, *options] if p.default is not p.empty}
+    return eval(f"lambda {', '.join(text)}: ({arrays}, {{{taken}}})", defaults)  # type: ignore[no-any-return] # noqa: S307
 
 
 class StandardPrimitive(Primitive):

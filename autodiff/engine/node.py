@@ -42,7 +42,7 @@ node read it.
 
 
 class Notes:
-    """What only few nodes have: hooks, a retained gradient, a name, values, the line that made it."""
+    """What only few nodes have: hooks, a retained gradient, a name, values, their origin."""
 
     __slots__ = ("grad", "hooks", "name", "origin", "recorded", "retains_grad")
 

@@ -33,7 +33,13 @@ from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from autodiff.engine.apply import apply_any, apply_one, apply_two, make_tensor
+from autodiff.engine.apply import (
+    apply_any,
+    apply_one,
+    apply_one_with_options,
+    apply_two,
+    make_tensor,
+)
 from autodiff.engine.definition import Primitive, StandardPrimitive
 from autodiff.engine.node import Handle
 from autodiff.engine.operands import constant, is_scalar, strong
@@ -111,10 +117,10 @@ def _declare(
     forward: Callable[..., Any], name: str | None, kind: type[Primitive], differentiable: bool
 ) -> Any:
     primitive = kind(name or forward.__name__, forward, differentiable=differentiable)
-    simple = not primitive.options and not primitive.variadic and not primitive.optional
-    if simple and differentiable and len(primitive.arrays) == 1:
-        apply = apply_one(primitive)
-    elif simple and differentiable and len(primitive.arrays) == 2:
+    fixed = differentiable and not primitive.variadic and not primitive.optional
+    if fixed and len(primitive.arrays) == 1:
+        apply = (apply_one_with_options if primitive.options else apply_one)(primitive)
+    elif fixed and len(primitive.arrays) == 2 and not primitive.options:
         apply = apply_two(primitive)
     else:
         apply = apply_any(primitive)
