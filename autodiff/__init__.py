@@ -85,6 +85,7 @@ from autodiff.primitives.complex import *
 from autodiff.primitives.diagonals import *
 from autodiff.primitives.einsum import *
 from autodiff.primitives.error_function import *
+from autodiff.primitives.exponential import *
 from autodiff.primitives.indexing import *
 from autodiff.primitives.joining import *
 from autodiff.primitives.logic import *
@@ -100,7 +101,7 @@ from autodiff.primitives.softmax import *
 from autodiff.primitives.sorting import *
 from autodiff.primitives.statistics import *
 from autodiff.primitives.taking import *
-from autodiff.primitives.transcendental import *
+from autodiff.primitives.trigonometric import *
 from autodiff.primitives.windows import *
 from autodiff.tensor import Tensor, asarray, tensor
 from autodiff.version import __version__
@@ -133,6 +134,7 @@ __all__ += primitives.complex.__all__
 __all__ += primitives.diagonals.__all__
 __all__ += primitives.einsum.__all__
 __all__ += primitives.error_function.__all__
+__all__ += primitives.exponential.__all__
 __all__ += primitives.indexing.__all__
 __all__ += primitives.joining.__all__
 __all__ += primitives.logic.__all__
@@ -147,7 +149,7 @@ __all__ += primitives.softmax.__all__
 __all__ += primitives.sorting.__all__
 __all__ += primitives.statistics.__all__
 __all__ += primitives.taking.__all__
-__all__ += primitives.transcendental.__all__
+__all__ += primitives.trigonometric.__all__
 __all__ += primitives.windows.__all__
 
 _LATER = {

@@ -11,6 +11,7 @@ from autodiff.primitives import (
     diagonals,
     einsum,
     error_function,
+    exponential,
     fft,
     indexing,
     joining,
@@ -28,7 +29,7 @@ from autodiff.primitives import (
     sorting,
     statistics,
     taking,
-    transcendental,
+    trigonometric,
     windows,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "diagonals",
     "einsum",
     "error_function",
+    "exponential",
     "fft",
     "indexing",
     "joining",
@@ -57,6 +59,6 @@ __all__ = [
     "sorting",
     "statistics",
     "taking",
-    "transcendental",
+    "trigonometric",
     "windows",
 ]

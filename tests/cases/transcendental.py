@@ -1,4 +1,4 @@
-"""Cases of ``autodiff/primitives/`` transcendental and error_function."""
+"""Cases of ``autodiff/primitives/`` exponential, trigonometric and error_function."""
 
 from __future__ import annotations
 
