@@ -522,7 +522,7 @@ class Tensor(Handle, Methods):
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.array.__dlpack_device__()  # type: ignore[no-any-return]
 
-    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:  # noqa: ARG002
         """Return the tensor on a device; there is one, ``"cpu"``."""
         if device != self.device:
             message = (
