@@ -124,7 +124,7 @@ def _declare(
         apply = apply_two(primitive)
     else:
         apply = apply_any(primitive)
-    _dress(apply, forward, primitive.name)
+    _dress(apply, forward, primitive.name, by_name=True)
     vars(apply).update(primitive=primitive, vjp=_vjp(primitive))
     if _is_ours(forward):
         primitives[primitive.name] = primitive
@@ -132,13 +132,24 @@ def _declare(
     return apply
 
 
-def _dress(function: Any, forward: Callable[..., Any], name: str) -> None:
-    """Give a public function the name, documentation and signature of its forward."""
+def _dress(function: Any, forward: Callable[..., Any], name: str, *, by_name: bool = False) -> None:
+    """Give a public function the name, documentation and signature of its forward.
+
+    Operands of a primitive that may be left out may also be given by name.
+    """
     update_wrapper(function, forward)
     del function.__wrapped__
     function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     signature = inspect.signature(forward)
     parameters = list(signature.parameters.values())[1:]
+    if by_name:
+        kinds = inspect.Parameter
+        parameters = [
+            p.replace(kind=kinds.POSITIONAL_OR_KEYWORD)
+            if p.kind is kinds.POSITIONAL_ONLY and p.default is not p.empty
+            else p
+            for p in parameters
+        ]
     function.__signature__ = signature.replace(parameters=parameters)
 
 
