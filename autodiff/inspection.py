@@ -9,7 +9,7 @@ import numpy as np
 from autodiff.arguments import check_device, to_dtype
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.node import Handle
-from autodiff.engine.operands import constant, strong
+from autodiff.engine.operands import strong_all
 from autodiff.errors import DTypeError, OptionError
 from autodiff.namespace import tensors
 
@@ -59,7 +59,7 @@ def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
         for value in arrays_and_dtypes
     ]
     if all(type(value) in scalars for value in operands):
-        operands = [strong(constant(value)) for value in operands]
+        operands = strong_all(operands)
     return np.result_type(*operands)
 
 
