@@ -17,13 +17,14 @@ from autodiff.checking.differences import (
     noise_level,
 )
 from autodiff.checking.function import Function
-from autodiff.checking.kinks import CONTROL_FLOW, Trace
+from autodiff.checking.kinks import Trace
 from autodiff.checking.report import Entry
 from autodiff.checking.verdict import OK, RESOLUTION, UNRESOLVED, WRONG, judge
 
 __all__ = ["Checker", "Settings", "VariableCheck"]
 
 Array = np.ndarray[Any, Any]
+Index = tuple[int, ...]
 
 KINK, SKIPPED = "kink", "skipped"
 
@@ -136,7 +137,28 @@ class Checker:
 
     # -- one line ---------------------------------------------------------------------------
 
-    def line(self, k: int, direction: Array, support: Array | None) -> tuple[Line, Differences]:
+    def measure(self, k: int, support: Array, units: Array, index: Index | None) -> Entry:
+        """Judge the derivative along a direction, given in units of the entries' scales.
+
+        An entry's scale is its size or, where that is larger, its fellows'. Where such a
+        step leaves f's domain or crosses a kink, the entry's own size is tried.
+        """
+        scale = self.scales[k].reshape(-1)[support]
+        entry, crossed = self.compare(k, self.line(k, units * scale, support), index)
+        if entry.verdict in (UNRESOLVED, KINK) and self.settings.h is None:
+            own = abs(self.function.point[k].reshape(-1)[support])
+            closer = (own > 0) & (own < 0.1 * scale)
+            if closer.any():
+                direction = units * np.where(closer, own, scale)
+                again, now = self.compare(k, self.line(k, direction, support), index)
+                if again.verdict in (OK, WRONG):
+                    entry, crossed = again, now
+        if entry.verdict != OK and len(support) == 1:
+            for position in crossed:
+                self.kinked.setdefault(position, []).append(_place(entry))
+        return entry
+
+    def line(self, k: int, direction: Array, support: Array) -> tuple[Line, Differences]:
         """Return a line of one variable, and the differences along it."""
         finest = self.h * (2.0**SMALLEST if self.settings.h is None else 0.5)
         line = Line(self.function, k, direction, support, finest)
@@ -154,9 +176,13 @@ class Checker:
         return self.settings.atol or 0.0
 
     def compare(
-        self, k: int, line: Line, differences: Differences, index: tuple[int, ...] | None
-    ) -> Entry:
-        """Judge the derivative along a line, trying other steps where the first does not do."""
+        self, k: int, along: tuple[Line, Differences], index: Index | None
+    ) -> tuple[Entry, frozenset[int]]:
+        """Judge the derivative along a line, trying other steps where the first does not do.
+
+        Returns the entry, and the operations at whose kink the point lies.
+        """
+        line, differences = along
         gradients = self.double[k]
         computed = np.array([line.along(g) for g in gradients])
         slack = np.array([line.norm(g) for g in self.slack[k]])
@@ -182,7 +208,8 @@ class Checker:
                     if better is None:
                         verdict = np.full(verdict.shape, UNRESOLVED)
                         reason = "f is not finite around here"
-        return self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
+        entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
+        return entry, frozenset()
 
     def _judge(
         self, computed: Array, estimate: Estimate, slack: Array, size: Array
@@ -196,7 +223,7 @@ class Checker:
         self,
         k: int,
         line: Line,
-        index: tuple[int, ...] | None,
+        index: Index | None,
         computed: Array,
         estimate: Estimate,
         tolerance: Array,
@@ -228,8 +255,8 @@ class Checker:
         computed: Array,
         slack: Array,
         size: Array,
-        index: tuple[int, ...] | None,
-    ) -> Entry | None:
+        index: Index | None,
+    ) -> tuple[Entry, frozenset[int]] | None:
         """Judge at a kink: any number between the one-sided slopes is a subgradient."""
         below, above = differences.slopes()
         crossed = below.crossed | above.crossed
@@ -237,12 +264,7 @@ class Checker:
         allowance = 3 * np.maximum(above.error, below.error)
         if not crossed and not ((differences.bend(-4) > 0.75) & (jump > allowance)).any():
             return None
-        name = self.function.variables[k].name
-        where = name if index is None else f"{name}[{', '.join(map(str, index))}]"
-        for position in crossed:
-            self.kinked.setdefault(position, []).append(where)
-        if not crossed:
-            self.kinked.setdefault(len(self.function.trace.steps), []).append(where)
+        crossed = crossed or frozenset({len(self.function.trace.steps)})
         low, high = np.minimum(below.value, above.value), np.maximum(below.value, above.value)
         nearest = np.clip(computed, low, high)
         tolerance = allowance + slack + self.rtol * np.maximum(abs(low), abs(high)) + self.atol
@@ -261,22 +283,18 @@ class Checker:
         if jumps.any():
             reason = "f jumps here"
         estimate = Estimate(nearest, allowance, above.step, crossed, True)
-        return self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
+        entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
+        return entry, crossed
 
     # -- full mode ----------------------------------------------------------------------------
 
     def full(self, k: int, ticks: Callable[[Iterable[int]], Iterable[int]]) -> VariableCheck:
         """Compare every entry of one variable."""
-        shape = self.function.point[k].shape
         entries: list[Entry] = []
         worst: Entry | None = None
         counts: dict[str, int] = {}
         for position in ticks(range(self.function.point[k].size)):
-            support = np.array([position])
-            index = tuple(int(i) for i in np.unravel_index(position, shape))
-            line, differences = self.line(k, self.scales[k].reshape(-1)[support], support)
-            entry = self.compare(k, line, differences, index)
-            entry = self._in_own_precision(k, position, entry)
+            entry = self.single_entry(k, position)
             counts[entry.verdict] = counts.get(entry.verdict, 0) + 1
             if entry.verdict != OK:
                 entries.append(entry)
@@ -353,17 +371,14 @@ class Checker:
         """Compare one random projection of some entries."""
         sizes = self._generator.uniform(0.5, 1.5, len(support))
         signs = self._generator.choice([-1.0, 1.0], len(support))
-        scale = self.scales[k].reshape(-1)[support]
-        line, differences = self.line(k, sizes * signs * scale, support)
-        return self.compare(k, line, differences, None)
+        return self.measure(k, support, sizes * signs, None)
 
     def single_entry(self, k: int, position: int) -> Entry:
         """Compare one entry."""
-        support = np.array([position])
         shape = self.function.point[k].shape
         index = tuple(int(i) for i in np.unravel_index(position, shape))
-        line, differences = self.line(k, self.scales[k].reshape(-1)[support], support)
-        return self._in_own_precision(k, position, self.compare(k, line, differences, index))
+        entry = self.measure(k, np.array([position]), np.ones(1), index)
+        return self._in_own_precision(k, position, entry)
 
     def bisect(self, k: int) -> list[Entry]:
         """Find the entries that make a projection fail, by halving its support.
@@ -421,10 +436,6 @@ class Checker:
             )
         ]  # fmt: skip
 
-    def flow_changed(self) -> bool:
-        """Tell whether other operations ran at a point nearby."""
-        return CONTROL_FLOW in self.kinked
-
 
 def _stack(gradients: list[list[Array]], k: int) -> Array:
     return np.stack([parts[k] for parts in gradients])
@@ -446,6 +457,11 @@ def _resolved(estimate: Estimate, size: Array) -> bool:
 
 
 _RANK = {OK: 0, SKIPPED: 1, KINK: 2, UNRESOLVED: 3, WRONG: 4}
+
+
+def _place(entry: Entry) -> str:
+    where = "" if entry.index is None else f"[{', '.join(map(str, entry.index))}]"
+    return f"{entry.name}{where}"
 
 
 def _gravity(entry: Entry) -> tuple[int, float]:

@@ -27,7 +27,7 @@ __all__ = ["Differences", "Estimate", "Line", "default_step", "noise_level"]
 
 Array = np.ndarray[Any, Any]
 
-LARGEST, SMALLEST = 6, -12
+LARGEST, SMALLEST = 9, -12
 """The ladder: a step that does not serve is tried again times two to any of these powers."""
 
 

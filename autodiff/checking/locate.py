@@ -59,13 +59,11 @@ def find_guilty(function: Function, epsilon: float) -> tuple[Guilty | None, str]
     records = [record for record in recorder.records if record.node in reached]
     rng = np.random.default_rng(0)
     found: list[Guilty] = []
-    checked: set[Any] = set()
     for record in records:
         for position, _ in record.node.plan.steps:
             wrong = _check_rule(record, position, epsilon, rng)
             if wrong is not None:
                 found.append(wrong)
-                checked.add(record.node)
                 break
     if found:
         others = len({guilty.origin for guilty in found}) - 1
@@ -180,7 +178,7 @@ def _rule_alone(record: _Record, position: int, weights: list[Array]) -> Array:
     alone.number = clock()
     alone.plan = plan
     alone.inputs = tuple(leaves)
-    alone.saved = () if plan.keep is None else plan.keep(record.values, record.out, record.options)
+    alone.saved = node.saved
     alone.shape, alone.dtype = node.shape, node.dtype
     alone.mode, alone.notes = node.mode, None
     g: Any = weights[0]
@@ -193,26 +191,34 @@ def _rule_alone(record: _Record, position: int, weights: list[Array]) -> Array:
     return np.array(found[leaf], np.float64)
 
 
-def first_random(function: Function) -> str | None:
+def first_random(function: Function, tries: int = 1) -> str | None:
     """Evaluate again at the same point; say what differs, and where it began."""
-    again = function.sample(function.point)
-    change = abs(again.values - function.center.values)
     unit = 1000 * function.trace.epsilon * function.center.scale
-    if (change <= unit).all() and not again.crossed:
+    for _ in range(tries):
+        again = function.sample(function.point)
+        change = abs(again.values - function.center.values)
+        if not (change <= unit).all() or again.crossed:
+            break
+    else:
         return None
-    runs = []
-    for _ in range(2):
+    runs: list[list[tuple[str, float, str]]] = []
+    for _ in range(4):
         recorder = _Recorder()
         function.run(function.point, recorder)
         runs.append([(r.primitive.name, _sum(r.out), r.origin) for r in recorder.records])
     message = (
         "f is not deterministic: two evaluations at the same point differ by "
-        f"{float(change.max()):.3g}. Is there dropout in it, or other randomness?"
+        f"{float(change.max()):.3g}. Is it dropout? Other randomness?"
     )
-    for one, other in zip(*runs, strict=False):
-        if one != other:
-            message += f" The first operation that differs is {one[0]} at {one[2]}."
-            break
+    differing = [
+        step
+        for other in runs[1:]
+        for step in zip(runs[0], other, strict=False)
+        if step[0] != step[1]
+    ]
+    if differing:
+        operation, _, origin = differing[0][0]
+        message += f" The first operation that differs is {operation} at {origin}."
     return f"{message} Call model.eval(), or seed a generator inside f."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,19 @@ _HEADINGS = ("input", "shape", "dtype", "checked", "error", "allowed", "verdict"
 def as_text(report: GradientReport) -> str:
     """Write a report as text."""
     lines = [_headline(report), *_rows(report)]
+    here = f"{Path.cwd()}/"
     for heading, items in _sections(report):
         lines.append("")
-        lines += wrap(heading, WIDTH)
+        lines += wrap(heading.replace(here, ""), WIDTH)
         for item in items:
-            lines += wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ")
+            lines += _indented(item.replace(here, ""))
     if report.second is not None:
         lines += ["", as_text(report.second)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _indented(text: str) -> list[str]:
+    return wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _headline(report: GradientReport) -> str:
@@ -66,9 +72,7 @@ def _rows(report: GradientReport) -> list[str]:
         if source is None:
             lines.append("-" * min(WIDTH, sum(widths) + 2 * (len(widths) - 1)))
         elif source.worst is not None and (source.verdict != "ok" or len(report.inputs) <= _MANY):
-            lines += wrap(
-                _worst(source.worst), WIDTH, initial_indent="  ", subsequent_indent="    "
-            )
+            lines += _indented(_worst(source.worst))
     return lines
 
 
@@ -112,7 +116,7 @@ def _digits(a: float, b: float) -> int:
 
 
 def _named(entry: Entry) -> str:
-    return f"{entry.name}{_where(entry) if entry.index is not None else ''}"
+    return f"{entry.name}{_where(entry) if entry.index else ''}"
 
 
 def _sections(report: GradientReport) -> list[tuple[str, list[str]]]:

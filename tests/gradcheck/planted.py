@@ -1,0 +1,285 @@
+"""Functions with planted errors, and honest ones that are hard: what a checker must tell apart.
+
+Each maker takes a random generator and returns ``(f, inputs)``. ``WRONG`` must fail, ``RIGHT``
+must pass; ``tests/gradcheck/test_gradcheck_planted.py`` runs them over many seeds, and
+``benchmarks/gradcheck.py`` prints the rates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import autodiff as ad
+
+
+@ad.primitive
+def off_by_one_percent(xp, x, /, where):
+    """The identity, whose rule is off by one per cent at one flat position."""
+    return x * 1.0
+
+
+@off_by_one_percent.vjp
+def _(xp, g, x_shape, where):
+    factor = np.ones(int(np.prod(x_shape)))
+    factor[where] = 1.01
+    return g * factor.reshape(x_shape).astype(g.dtype)
+
+
+@ad.primitive
+def transposing_matmul(xp, a, b, /):
+    """A product of square matrices, whose rule for ``a`` gives the transposed gradient."""
+    return xp.matmul(a, b)
+
+
+@transposing_matmul.vjp("a")
+def _(xp, g, b):
+    return xp.matrix_transpose(xp.matmul(g, xp.matrix_transpose(b)))
+
+
+@transposing_matmul.vjp("b")
+def _(xp, g, a):
+    return xp.matmul(xp.matrix_transpose(a), g)
+
+
+@ad.primitive
+def rows_plus_bias(xp, x, bias, /):
+    """A bias added to every row, whose rule forgets to sum over the rows."""
+    return x + bias
+
+
+@rows_plus_bias.vjp("x")
+def _(xp, g):
+    return g
+
+
+@rows_plus_bias.vjp("bias")
+def _(xp, g):
+    return g[0]
+
+
+@ad.primitive
+def wrong_sign(xp, x1, x2, /):
+    """A difference, whose rule for ``x2`` has the wrong sign."""
+    return x1 - x2
+
+
+@wrong_sign.vjp("x1")
+def _(xp, g):
+    return g
+
+
+@wrong_sign.vjp("x2")
+def _(xp, g):
+    return g
+
+
+@ad.primitive
+def upstream_ignored(xp, x, /):
+    """The square, whose rule forgets the upstream gradient."""
+    return x * x
+
+
+@upstream_ignored.vjp
+def _(xp, g, x):
+    return 2 * x
+
+
+@ad.primitive
+def wrong_in_float32(xp, x, /):
+    """The cube, whose rule computes in float16 where the operand is float32."""
+    return x * x * x
+
+
+@wrong_in_float32.vjp
+def _(xp, g, x):
+    if x.dtype == np.float32:
+        x = x.astype(np.float16)
+    return g * 3 * x * x
+
+
+@ad.primitive
+def second_order_lost(xp, x, /):
+    """The cube, whose rule is right but can't be differentiated again."""
+    return x * x * x
+
+
+@second_order_lost.vjp
+def _(xp, g, x):
+    frozen = x.detach() if isinstance(x, ad.Tensor) else x
+    return g * 3 * frozen * frozen
+
+
+@ad.primitive
+def black_box_abs(xp, x, /):
+    """The absolute value, which the checker can't see into."""
+    return xp.abs(x)
+
+
+@black_box_abs.vjp
+def _(xp, g, x):
+    return g * xp.sign(x)
+
+
+def _one_percent(rng):
+    x = rng.standard_normal((4, 5))
+    where = int(rng.integers(x.size))
+    return lambda x: ad.tanh(off_by_one_percent(x, where)), x
+
+
+def _one_percent_float32(rng):
+    f, x = _one_percent(rng)
+    return f, x.astype(np.float32)
+
+
+def _transposed(rng):
+    return transposing_matmul, (rng.standard_normal((4, 4)), rng.standard_normal((4, 4)))
+
+
+def _no_unbroadcast(rng):
+    x, bias = rng.standard_normal((5, 3)), rng.standard_normal(3)
+    return lambda x, bias: ad.tanh(rows_plus_bias(x, bias)), (x, bias)
+
+
+def _sign(rng):
+    return wrong_sign, (rng.standard_normal((2, 3)), rng.standard_normal((2, 3)))
+
+
+def _no_accumulation(rng):
+    return lambda x: (ad.exp(x) * x.detach()).sum(), rng.standard_normal(6)
+
+
+def _no_upstream(rng):
+    return lambda x: upstream_ignored(x), rng.standard_normal(4)
+
+
+def _no_upstream_scalar(rng):
+    return lambda x: upstream_ignored(x), rng.standard_normal(())
+
+
+def _float32_rule(rng):
+    return lambda x: wrong_in_float32(x).sum(), rng.standard_normal(8).astype(np.float32)
+
+
+def _cut_off(rng):
+    return lambda x, y: (ad.exp(x.detach()) + y).sum(), (
+        rng.standard_normal(3),
+        rng.standard_normal(3),
+    )
+
+
+WRONG = {
+    "one entry off by 1 %": _one_percent,
+    "one entry off by 1 %, float32": _one_percent_float32,
+    "a transposed gradient": _transposed,
+    "a missing un-broadcast sum": _no_unbroadcast,
+    "a wrong sign": _sign,
+    "a missing accumulation": _no_accumulation,
+    "upstream ignored": _no_upstream,
+    "upstream ignored, 0-d": _no_upstream_scalar,
+    "a rule wrong in float32 only": _float32_rule,
+    "no gradient at all": _cut_off,
+}
+
+
+def mlp(rng, sizes=(8, 16, 16, 3), batch=12, dtype=np.float64, activation=None):
+    """A classifier's loss as a function of its weights and biases."""
+    activation = activation or ad.tanh
+    x = rng.standard_normal((batch, sizes[0])).astype(dtype)
+    labels = np.eye(sizes[-1], dtype=dtype)[rng.integers(0, sizes[-1], batch)]
+    parameters = []
+    for m, n in zip(sizes[:-1], sizes[1:], strict=True):
+        parameters += [rng.standard_normal((m, n)) / np.sqrt(m), 0.1 * rng.standard_normal(n)]
+
+    def loss(*parameters):
+        h = ad.asarray(x)
+        for i in range(0, len(parameters), 2):
+            h = h @ parameters[i] + parameters[i + 1]
+            if i + 2 < len(parameters):
+                h = activation(h)
+        return -(labels * ad.log_softmax(h, axis=-1)).sum() / batch
+
+    return loss, [p.astype(dtype) for p in parameters]
+
+
+def _relu_zero_bias(rng):
+    x = rng.standard_normal((3, 4))
+    x[rng.integers(3), rng.integers(4)] = 0.0
+    return lambda x: (ad.relu(x) * np.arange(1.0, 13).reshape(3, 4)).sum(), x
+
+
+def _ties(rng):
+    x = rng.integers(0, 4, 6).astype(float)
+    return lambda x: (ad.sort(x) * np.arange(1.0, 7)).sum(), x
+
+
+def _near_kink(rng):
+    return lambda x: abs(x).sum(), rng.standard_normal(5) * 10.0 ** rng.integers(-9, 0, 5)
+
+
+def _black_box_kink(rng):
+    x = rng.standard_normal(5)
+    x[rng.integers(5)] = 0.0
+    return lambda x: black_box_abs(x).sum(), x
+
+
+def _max_ties(rng):
+    return lambda x: ad.max(x, axis=1).sum(), rng.integers(0, 3, (3, 4)).astype(float)
+
+
+def _clip_at_bound(rng):
+    x = rng.choice([-1.0, 0.3, 1.0], 6) + 0.0
+    return lambda x: ad.clip(x, -1.0, 1.0).sum(), x
+
+
+def _layer_norm(rng):
+    x = (100 + rng.standard_normal((4, 6))).astype(np.float32)
+
+    def f(x):
+        centred = x - ad.mean(x, axis=-1, keepdims=True)
+        return centred / ad.sqrt(ad.mean(centred * centred, axis=-1, keepdims=True) + 1e-5)
+
+    return f, x
+
+
+def _long_sum(rng):
+    return lambda x: ad.exp(x).mean(), rng.standard_normal(300).astype(np.float32)
+
+
+def _cancelling(rng):
+    x = rng.standard_normal(5)
+    return lambda x: ((x + 1e5) * (x + 1e5) - 2e5 * x - 1e10).sum(), x
+
+
+def _tiny(rng):
+    return lambda x: ad.log(x).sum(), 10.0 ** rng.uniform(-12, 3, 6)
+
+
+def _branching(rng):
+    def f(x):
+        return ad.exp(x).sum() if float(x.array[0]) > 0 else ad.sin(x).sum()
+
+    return f, rng.standard_normal(3)
+
+
+RIGHT = {
+    "an MLP": mlp,
+    "an MLP, float32": lambda rng: mlp(rng, dtype=np.float32),
+    "an MLP with relu": lambda rng: mlp(rng, activation=ad.relu),
+    "an MLP with relu, float32": lambda rng: mlp(rng, activation=ad.relu, dtype=np.float32),
+    "layer norm of large numbers, float32": _layer_norm,
+    "a mean of 300, float32": _long_sum,
+    "relu at exactly 0": _relu_zero_bias,
+    "a sort with ties": _ties,
+    "a max with ties": _max_ties,
+    "clip at its bounds": _clip_at_bound,
+    "abs close to 0": _near_kink,
+    "an undeclared kink": _black_box_kink,
+    "cancellation": _cancelling,
+    "log at 1e-12 to 1e3": _tiny,
+    "a branch in Python": _branching,
+}
+
+
+def dropout(rng):
+    """A function that is not deterministic."""
+    return lambda x: (x * (rng.uniform(size=8) < 0.5) * 2.0).sum(), np.arange(1.0, 9)

@@ -1,0 +1,91 @@
+"""Planted errors of many kinds are caught, honest functions pass: over many seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from tests.gradcheck.planted import RIGHT, WRONG, dropout, second_order_lost
+
+SEEDS = 100
+
+GUILTY = {
+    "one entry off by 1 %": ("off_by_one_percent", "x"),
+    "one entry off by 1 %, float32": ("off_by_one_percent", "x"),
+    "a transposed gradient": ("transposing_matmul", "a"),
+    "a missing un-broadcast sum": ("rows_plus_bias", "bias"),
+    "a wrong sign": ("wrong_sign", "x2"),
+    "upstream ignored": ("upstream_ignored", "x"),
+    "upstream ignored, 0-d": ("upstream_ignored", "x"),
+    "a rule wrong in float32 only": ("wrong_in_float32", "x"),
+}
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("kind", WRONG)
+def test_planted_errors_are_caught(kind, mode):
+    for seed in range(SEEDS):
+        f, inputs = WRONG[kind](np.random.default_rng(seed))
+        report = ad.gradcheck(f, inputs, mode=mode, raises=False, seed=seed)
+        assert not report.ok, f"missed at seed {seed}\n{report}"
+        assert report.wrong
+        text = str(report)
+        assert "WRONG" in text.splitlines()[0]
+        if kind in GUILTY:
+            operation, operand = GUILTY[kind]
+            assert report.guilty is not None, text
+            assert (report.guilty.operation, report.guilty.operand) == (operation, operand)
+            assert "planted.py:" in report.guilty.origin
+            assert f"rule of {operation}" in text
+        else:
+            assert report.guilty is None
+            assert "look for .detach()" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("kind", RIGHT)
+def test_right_gradients_are_not_called_wrong(kind, mode):
+    slow = kind.startswith("an MLP") or "300" in kind
+    for seed in range(SEEDS // 25 if slow and mode == "full" else SEEDS):
+        f, inputs = RIGHT[kind](np.random.default_rng(seed))
+        report = ad.gradcheck(f, inputs, mode=mode, raises=False, seed=seed)
+        assert not report.wrong, f"false alarm at seed {seed}\n{report}"
+        assert report.ok or kind == "cancellation", f"unresolved at seed {seed}\n{report}"
+
+
+def test_one_wrong_entry_of_thousands_is_named_in_tens_of_evaluations():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((100, 99))
+    where = int(rng.integers(x.size))
+    operation = WRONG["one entry off by 1 %"].__globals__["off_by_one_percent"]
+    report = ad.gradcheck(
+        lambda x: ad.tanh(operation(x, where)).sum(), x, mode="fast", raises=False
+    )
+    assert [entry.index for entry in report.wrong] == [np.unravel_index(where, x.shape)]
+    assert report.evaluations < 300
+
+
+def test_dropout_is_found_and_suspected():
+    for seed in range(SEEDS):
+        f, x = dropout(np.random.default_rng(seed))
+        report = ad.gradcheck(f, x, raises=False)
+        if report.ok:  # the same mask every time
+            continue
+        text = " ".join(str(report).split())
+        assert "not deterministic" in text
+        assert "dropout?" in text
+        assert "first operation that differs is multiply at" in text
+        assert "planted.py:" in text
+
+
+def test_second_order_errors_are_found_after_the_first_order_passed():
+    for seed in range(SEEDS):
+        x = np.random.default_rng(seed).standard_normal(4)
+        assert ad.gradcheck(second_order_lost, x)
+        report = ad.gradcheck(second_order_lost, x, order=2, raises=False)
+        assert not report.ok
+        assert report.second is not None
+        assert report.second.wrong
+        assert "Second derivatives WRONG" in str(report)
+        assert ad.gradcheck(lambda x: x * x * x, x, order=2)
