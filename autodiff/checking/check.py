@@ -13,6 +13,7 @@ from autodiff.checking.differences import (
     Differences,
     Estimate,
     Line,
+    complex_step,
     default_step,
     noise_level,
 )
@@ -35,6 +36,9 @@ _ROUNDINGS = 100
 """The default rtol in units of the rounding of the precision the gradient was computed in."""
 
 _DRAWS = 3
+
+_SLOPE = 1.5
+"""Between one, where a gradient is wrong, and two, where the Taylor remainder is right."""
 
 
 class Settings(NamedTuple):
@@ -160,7 +164,7 @@ class Checker:
 
     def line(self, k: int, direction: Array, support: Array) -> tuple[Line, Differences]:
         """Return a line of one variable, and the differences along it."""
-        finest = self.h * (2.0**SMALLEST if self.settings.h is None else 0.5)
+        finest = self.h * 2.0**SMALLEST
         line = Line(self.function, k, direction, support, finest)
         return line, Differences(line.at, self.function.center, self.noise, self.h)
 
@@ -187,6 +191,11 @@ class Checker:
         computed = np.array([line.along(g) for g in gradients])
         slack = np.array([line.norm(g) for g in self.slack[k]])
         size = np.array([line.norm(g) for g in gradients])
+        if self.settings.estimator == "complex":
+            estimate = complex_step(line)
+            tolerance, verdict = self._judge(computed, estimate, slack, size)
+            entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, "")
+            return entry, frozenset()
         extrapolate = self.settings.estimator != "central"
         estimate = differences.richardson(extrapolate=extrapolate)
         tolerance, verdict = self._judge(computed, estimate, slack, size)
@@ -195,12 +204,15 @@ class Checker:
         if (verdict != OK).any() or not smooth:
             certain = smooth and estimate.finite and (verdict == WRONG).any()
             certain = certain and _resolved(estimate, size)
-            if not certain and self.settings.h is None:
-                better = differences.best(extrapolate=extrapolate)
+            if not certain:
+                better: Estimate | None = estimate
+                if self.settings.h is None:
+                    better = differences.best(extrapolate=extrapolate)
+                elif estimate.crossed or not estimate.finite:
+                    better = None
                 if better is not None:
                     estimate = better
                     tolerance, verdict = self._judge(computed, estimate, slack, size)
-                    smooth = True
                 if better is None or not (verdict == OK).all():
                     kink = self._at_kink(k, line, differences, computed, slack, size, index)
                     if kink is not None:
@@ -208,6 +220,12 @@ class Checker:
                     if better is None:
                         verdict = np.full(verdict.shape, UNRESOLVED)
                         reason = "f is not finite around here"
+        if self.settings.estimator == "taylor" and not reason:
+            slopes = differences.taylor(computed, slack + self.rtol * size + self.atol)
+            verdict = np.where(slopes > _SLOPE, OK, WRONG)
+            reason = f"a Taylor slope of {slopes.min():.2f}, 2 is right"
+            if np.isinf(slopes).all():
+                reason = "no remainder at all"
         entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
         return entry, frozenset()
 

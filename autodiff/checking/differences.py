@@ -23,7 +23,7 @@ import numpy as np
 
 from autodiff.checking.function import Function, Sample
 
-__all__ = ["Differences", "Estimate", "Line", "default_step", "noise_level"]
+__all__ = ["Differences", "Estimate", "Line", "complex_step", "default_step", "noise_level"]
 
 Array = np.ndarray[Any, Any]
 
@@ -79,15 +79,20 @@ class Line:
 
     def at(self, t: float) -> Sample:
         """Evaluate at ``x + t d``."""
+        point = self.moved(t)
+        with np.errstate(all="ignore"):
+            return self.function.sample(point)
+
+    def moved(self, t: complex) -> list[Array]:
+        """Return the point ``x + t d``."""
         moved = self._start + t * self.direction
         if self.support is not None:
-            entries = self._x.copy()
+            entries = self._x.astype(moved.dtype)
             entries.reshape(-1)[self.support] = moved
             moved = entries
         point = list(self.function.point)
         point[self.k] = np.asarray(moved)
-        with np.errstate(all="ignore"):
-            return self.function.sample(point)
+        return point
 
     def along(self, gradient: Array) -> float:
         """Return the derivative along the line that a gradient of the variable implies."""
@@ -194,6 +199,37 @@ class Differences:
         seen = abs(fine) > 32 * self._noise / (self.h * 2.0**j)
         with np.errstate(all="ignore"):
             return np.where(seen, fine / coarse, 0.0)
+
+    def taylor(self, derivative: Array, tolerance: Array) -> Array:
+        """Return the slope of ``log |f(x + h d) - f(x) - h derivative|`` over ``log h``.
+
+        Two or more where the derivative is right, one where it is not; infinite where
+        there is no remainder but rounding, of f and of the derivative, which its tolerance
+        stands for. The finest steps that rounding leaves decide.
+        """
+        remainders = []
+        for j in range(LARGEST, SMALLEST - 1, -1):
+            above, t = self.pair(j)[0], self.h * 2.0**j
+            remainder = abs(above.values - self._center.values - t * derivative)
+            seen = remainder > 32 * self._noise + t * tolerance
+            seen &= np.isfinite(remainder) & (not above.crossed)
+            remainders.append(np.where(seen, remainder, np.nan))
+        slopes = np.log2(np.array(remainders)[:-1] / np.array(remainders)[1:])
+        found = []
+        for column in slopes.T:
+            known = column[np.isfinite(column)]
+            found.append(float(np.median(known[-3:])) if known.size else np.inf)
+        return np.array(found)
+
+
+def complex_step(line: Line) -> Estimate:
+    """Return ``imag f(x + i h d) / h``: nothing is subtracted, so h may be tiny."""
+    function, h = line.function, 2.0**-100
+    imaginary = function.imaginary(line.moved(1j * h))
+    value, scale = imaginary.values / h, imaginary.scale / h
+    error = 4 * np.finfo(np.float64).eps * scale
+    finite = bool(np.isfinite(value).all())
+    return Estimate(value, error, np.full(value.shape, h), frozenset(), finite)
 
 
 def _least(found: list[Estimate]) -> Estimate:

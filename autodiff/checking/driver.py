@@ -11,8 +11,9 @@ import numpy as np
 
 from autodiff.checking.check import Checker, Settings, VariableCheck
 from autodiff.checking.function import Function, gradient_projection
-from autodiff.checking.kinks import CONTROL_FLOW
+from autodiff.checking.kinks import ANALYTIC, CONTROL_FLOW
 from autodiff.checking.locate import find_guilty, first_random
+from autodiff.checking.plot import sweep
 from autodiff.checking.report import GradientReport, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
 from autodiff.errors import GradientCheckError, OptionError
@@ -143,13 +144,16 @@ def _check(
     function = Function(f, arguments, settings.probes, generator, given)
     total = sum(x.size for x in given)
     chosen = mode if mode != "auto" else "full" if total <= _FULL_UP_TO else "fast"
-    build = partial(_report, function, given, chosen, order, settings)
+    drawn = partial(sweep, f, arguments, settings, given)
+    build = partial(_report, function, given, chosen, order, settings, drawn)
     if not np.isfinite(function.center.values).all():
         note = "f is not finite at this point, so it has no derivative here."
         return build([], {}, notes=(note,))
     randomness = first_random(function)
     if randomness is not None:
         return build([], {}, notes=(randomness,))
+    if settings.estimator == "complex":
+        _refuse_unless_analytic(function)
     checker = Checker(function, given, settings)
     checks = []
     for k, variable in enumerate(function.variables):
@@ -178,11 +182,22 @@ def _check(
             if check.verdict == "WRONG" and v.name in unreached
         ]
         if wrong:
+            notes = [note for note in notes if note != hint]
             notes.append(
                 f"No gradient at all reached {', '.join(wrong)}, although f depends on it: "
                 "look for .detach(), .data, .numpy(), no_grad() on the way."
             )
     return build(checks, checker.kinked, notes=tuple(notes), guilty=guilty)
+
+
+def _refuse_unless_analytic(function: Function) -> None:
+    for step in function.trace.steps:
+        if step.primitive.name not in ANALYTIC:
+            message = f"gradcheck: {step.primitive.name}, called at {step.origin}"
+            raise OptionError(
+                f"{message}, is not known to be analytic, so there is no complex step. "
+                "Use estimator='richardson'."
+            )
 
 
 def _report(
@@ -191,6 +206,7 @@ def _report(
     mode: str,
     order: int,
     settings: Settings,
+    drawn: Callable[..., Any],
     checks: list[VariableCheck],
     kinked: dict[int, list[str]],
     *,
@@ -215,6 +231,7 @@ def _report(
         order=order,
         estimator=settings.estimator,
         evaluations=function.evaluations,
+        sweep=drawn,
     )
 
 

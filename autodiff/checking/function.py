@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from autodiff.checking.kinks import Trace, Watch
 from autodiff.checking.variables import Arguments
 from autodiff.engine.backward import propagate
-from autodiff.engine.modes import enable_grad, observe
+from autodiff.engine.modes import enable_grad, no_grad, observe
 from autodiff.engine.node import Handle, Leaf
 from autodiff.errors import OptionError
 
@@ -112,6 +113,21 @@ class Function:
         watch = Watch(self._trace)
         outputs = self.run(point, watch)
         return self.weigh([output.array for output in outputs], watch.finish())
+
+    def imaginary(self, point: Point) -> Sample:
+        """Evaluate at a complex point, and weigh the imaginary parts of the outputs."""
+        self.evaluations += 1
+        for variable, array in zip(self.variables, point, strict=True):
+            variable.tensor.array = array.astype(np.complex128)
+            variable.tensor.node = None
+        try:
+            with no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                outputs = outputs_of(self.f(*self._positional))
+        except (TypeError, np.exceptions.ComplexWarning) as error:
+            message = "gradcheck: f can't be evaluated at complex inputs, so there is no complex"
+            raise OptionError(f"{message} step ({error}). Use estimator='richardson'.") from error
+        return self.weigh([np.imag(output.array) for output in outputs], frozenset())
 
     def weigh(self, outputs: list[Array], crossed: frozenset[int]) -> Sample:
         """Multiply outputs with each set of cotangents, and sum up."""

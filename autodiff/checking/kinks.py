@@ -18,7 +18,7 @@ import numpy as np
 
 from autodiff.engine.origin import caller
 
-__all__ = ["BRANCHES", "CONTROL_FLOW", "Trace", "Watch", "branches_of"]
+__all__ = ["ANALYTIC", "BRANCHES", "CONTROL_FLOW", "Trace", "Watch", "branches_of"]
 
 Branches = Callable[..., Any]
 
@@ -105,6 +105,19 @@ BRANCHES: dict[str, Branches] = {
 }
 """For each piecewise operation: ``branches(out, *operands, **options)``, an array that is
 constant within a smooth piece."""
+
+
+ANALYTIC = frozenset(
+    """
+    acos acosh add asin asinh atan atanh broadcast_to concat copy cos cosh cumulative_prod
+    cumulative_sum diagonal divide einsum exp expand_dims expm1 flip getitem linalg.det
+    linalg.inv linalg.solve log log10 log1p log2 matmul matrix_transpose mean moveaxis multiply
+    negative permute_dims positive pow prod reciprocal repeat reshape roll setitem sin sinh
+    split sqrt square squeeze stack subtract sum swapaxes take take_along_axis tan tanh tensordot
+    tile trace tril triu unstack
+    """.split()  # noqa: SIM905 - a paragraph reads better than forty quoted lines
+)
+"""The operations that are analytic functions, computed as such on complex arrays."""
 
 
 def branches_of(primitive: Any) -> Branches | None:
