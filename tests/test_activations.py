@@ -67,6 +67,16 @@ def test_large_arguments(name, dtype):
     )
 
 
+@pytest.mark.parametrize("name", [*ALL, "tanh", "erf", "erfc"])
+def test_largest_numbers(name):
+    largest = float(np.finfo(np.float32).max) / 2
+    x = ad.tensor([largest, -largest, 1e-40], requires_grad=True)
+    out = getattr(ad, name)(x)
+    out.sum().backward()
+    assert np.isfinite(out.detach().numpy()).all()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
 def test_tails_keep_their_digits():
     """Far to the left float32 has a relative, not only an absolute, precision."""
     x = np.array([-5.0, -9.0, -12.0])

@@ -393,6 +393,17 @@ def test_complex_functions(name, shape):
         np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-10)
 
 
+def test_parts_of_real_numbers():
+    x = ad.tensor([1.0, -2.0], requires_grad=True)
+    parts = ad.real(x), ad.imag(x), ad.conj(x)
+    assert [part.tolist() for part in parts] == [[1.0, -2.0], [0.0, 0.0], [1.0, -2.0]]
+    assert all(part.dtype == np.float32 for part in parts)
+    sum(part.sum() for part in parts).backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    with ad.no_grad():
+        parts[1][0] = 5.0
+
+
 @pytest.mark.parametrize("name", ["multiply", "divide", "pow", "add", "subtract"])
 def test_complex_functions_of_two(name):
     torch = pytest.importorskip("torch")

@@ -5,7 +5,7 @@ The gradient of a real loss ``L`` with respect to ``z = a + ib`` is ``dL/da + i 
 
 from __future__ import annotations
 
-from autodiff.engine.primitive import Array, standard
+from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.namespace import Namespace
 
 __all__ = ["conj", "imag", "real"]
@@ -28,7 +28,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return g
 
 
-@standard
+@primitive
 def imag(xp: Namespace, x: Array, /) -> Array:
     """Imaginary part; zeros of a real operand.
 
@@ -38,6 +38,8 @@ def imag(xp: Namespace, x: Array, /) -> Array:
     >>> ad.imag([1.0 + 2.0j, 3.0])
     tensor([2., 0.], dtype=float32)
     """
+    # NumPy's zeros for a real operand are read-only.
+    return xp.imag(x) if x.dtype.kind == "c" else xp.zeros_like(x)
 
 
 @imag.vjp

@@ -104,8 +104,9 @@ def _erfc(xp: Namespace, x: Array) -> Array:
 def _erf(xp: Namespace, x: Array) -> Array:
     size = xp.abs(x)
     near = size <= 0.46875
-    s = xp.clip(size * size, 0, 0.25)
-    within = size * (_horner(_NEAR, s) / _horner(_NEAR_DIVISOR, s))
+    inner = xp.clip(size, 0, 0.5)
+    s = inner * inner
+    within = inner * (_horner(_NEAR, s) / _horner(_NEAR_DIVISOR, s))
     value = xp.masked(within, near) + xp.masked(1 - _tail(xp, size), ~near)
     return xp.copysign(value, x)
 
