@@ -322,7 +322,7 @@ ANALYTIC = [
 ]
 
 
-@pytest.mark.parametrize(("name", "function"), ANALYTIC, ids=str)
+@pytest.mark.parametrize(("name", "function"), ANALYTIC, ids=[name for name, _ in ANALYTIC])
 def test_analytic_functions_of_complex_matrices(name, function):
     a, b = RNG.standard_normal((2, 3, 3))
 
