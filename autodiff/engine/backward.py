@@ -241,7 +241,7 @@ def _fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
         if part.dtype.kind == "c" and parent.dtype.kind != "c":
             part = xp.real(part)
         if part.dtype != parent.dtype:
-            part = xp.astype(part, parent.dtype)
+            part = part.astype(parent.dtype)  # the method: NumPy 2.0's function refuses scalars
     return part
 
 

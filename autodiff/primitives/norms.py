@@ -69,7 +69,7 @@ def _(
         return g * sign
     size = xp.abs(x)
     if ord in (inf, -inf):
-        ties = xp.astype(size == out, g.dtype)
+        ties = (size == out).astype(g.dtype)
         return sign * ties * (g / xp.sum(ties, axis=axis, keepdims=True))
     ratio = size / xp.where(out == 0, 1, out)
     powers = xp.where(ratio == 0, 1, ratio) ** (ord - 1)
