@@ -115,7 +115,7 @@ def _lift(name: str, value: Any, found: list[tuple[str, Any]]) -> Any:
         message = f"gradcheck: the input {name!r} is a {type(value).__name__}, not an array"
         raise OptionError(f"{message}. Close over it: gradcheck(lambda x: f(x, other), x).")
     lifted = value if isinstance(value, Tensor) else tensor(value)
-    found.append((name, lifted))
+    found.append((lifted.name or name, lifted))
     return lifted
 
 
@@ -137,7 +137,7 @@ def _variables(pairs: list[tuple[str, Any]]) -> tuple[Variable, ...]:
         if not np.isfinite(handle.array).all():
             message = f"gradcheck: the input {name!r} holds a NaN or an infinity"
             raise OptionError(f"{message}. Check at a point where the function is finite.")
-        variables.append(Variable(handle.name or name, handle))
+        variables.append(Variable(name, handle))
     if not sum(variable.tensor.size for variable in variables):
         message = "gradcheck got no entry to vary"
         raise OptionError(f"{message}: give at least one floating tensor with entries.")
