@@ -115,15 +115,15 @@ __array_api_version__ = "2024.12"
 
 __all__ = [
     "AnomalyError", "AutodiffError", "AxisError", "DTypeError", "DomainError",
-    "GradientCheckError", "GradientReport",
-    "GraphError", "IndexingError", "LinAlgError", "MissingExtraError", "MutationError",
-    "NoGradientError", "OptionError", "RuleError", "ShapeError", "Tensor",
-    "UnsupportedFunctionError", "__array_api_version__", "__version__", "asarray", "bool",
-    "checkpoint", "complex64", "complex128", "composite", "default_dtype", "detect_anomaly", "draw", "e",
-    "enable_grad", "errors", "fft", "float16", "float32", "float64", "func", "get_default_dtype",
-    "grad", "gradcheck", "inf", "int8", "int16", "int32", "int64", "is_grad_enabled", "linalg",
-    "name_scope", "nan", "newaxis", "no_grad", "norm", "pi", "primitive", "random", "record",
-    "set_default_dtype", "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
+    "GradientCheckError", "GradientReport", "GraphError", "IndexingError", "LinAlgError",
+    "MissingExtraError", "MutationError", "NoGradientError", "OptionError", "RuleError",
+    "ShapeError", "Tensor", "UnsupportedFunctionError", "__array_api_version__", "__version__",
+    "asarray", "bool", "checkpoint", "complex64", "complex128", "composite", "default_dtype",
+    "detect_anomaly", "draw", "e", "enable_grad", "errors", "fft", "float16", "float32",
+    "float64", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8", "int16", "int32",
+    "int64", "is_grad_enabled", "linalg", "name_scope", "nan", "newaxis", "no_grad", "norm", "pi",
+    "primitive", "random", "record", "set_default_dtype", "set_grad_enabled", "tensor", "uint8",
+    "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += inspection.__all__

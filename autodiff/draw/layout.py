@@ -489,12 +489,31 @@ def _assign_x(
             placed = _nearest(wanted, weights, distances[rank])
             for vertex, x in zip(layers[rank], placed, strict=True):
                 places[vertex].x = x
+    _straighten(layers, places, distances, spine)
+
+
+def _straighten(
+    layers: list[list[int]],
+    places: list[Place],
+    distances: list[list[float]],
+    spine: list[int],
+) -> None:
+    """Make the long paths straight lines, the longest first, downward and then upward."""
     length = _lengths(spine, layers)
-    for layer, apart in zip(layers, distances, strict=True):
-        wanted = [places[spine[v] if spine[v] >= 0 else v].x for v in layer]
-        weights = [float(length[v]) ** 4 for v in layer]
-        for vertex, x in zip(layer, _nearest(wanted, weights, apart), strict=True):
-            places[vertex].x = x
+    onward = {vertex: vertex for vertex in range(len(places))}
+    for vertex in sorted(range(len(places)), key=lambda v: length[v]):
+        if spine[vertex] >= 0:
+            onward[spine[vertex]] = vertex
+    ranks = list(zip(layers, distances, strict=True))
+    for ordered, follow in (
+        (ranks, {v: spine[v] if spine[v] >= 0 else v for v in range(len(places))}),
+        (ranks[::-1], onward),
+    ):
+        for layer, apart in ordered:
+            wanted = [places[follow[v]].x for v in layer]
+            weights = [float(length[v]) ** 4 for v in layer]
+            for vertex, x in zip(layer, _nearest(wanted, weights, apart), strict=True):
+                places[vertex].x = x
 
 
 def _nearest(wanted: list[float], weights: list[float], apart: list[float]) -> list[float]:

@@ -48,8 +48,9 @@ font-family:system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif
 .autodiff-graph .arrow{fill:var(--line)}
 .autodiff-graph .cluster{fill:var(--cluster);fill-opacity:.06;stroke:var(--cluster);
 stroke-opacity:.35}
-.autodiff-graph .caption{fill:var(--soft);font-size:11px;
-stroke:var(--paper);stroke-width:4px;paint-order:stroke;stroke-linejoin:round}
+.autodiff-graph .caption{fill:var(--soft);font-size:11px}
+.autodiff-graph .crossed{stroke:var(--paper);stroke-width:4px;stroke-linejoin:round;
+paint-order:stroke}
 """
 
 
@@ -142,8 +143,9 @@ def _caption(cluster: Cluster, segments: list[Segment]) -> str:
     at_right = taken_left and not taken_right
     x = cluster.right - 9 if at_right else cluster.left + 9
     anchor = "end" if at_right else "start"
+    crossed = " crossed" if taken_left and taken_right else ""
     return (
-        f'<text class="caption" style="text-anchor:{anchor}" x="{_n(x)}" y="{_n(y + 4)}">'
+        f'<text class="caption{crossed}" style="text-anchor:{anchor}" x="{_n(x)}" y="{_n(y + 4)}">'
         f"{_text(text)}</text>"
     )
 
