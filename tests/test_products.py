@@ -106,6 +106,69 @@ def test_einsum_spaces_and_optimize():
     np.testing.assert_allclose(result.numpy(), x @ x.T)
 
 
+def random_expression(rng):
+    """An expression of up to four operands: repeated and size-1 axes, labels used once."""
+    size = dict(zip("abcde", rng.integers(1, 4, 5), strict=True))
+    terms = [
+        "".join(rng.choice(list("abcde"), rng.integers(0, 4))) for _ in range(rng.integers(1, 5))
+    ]
+    used = sorted(set("".join(terms)))
+    kept = "".join(rng.permutation(used)[: rng.integers(0, len(used) + 1)])
+    arrays = []
+    for term in terms:
+        ones = len(set(term)) == len(term) and rng.random() < 0.2
+        arrays.append(
+            rng.standard_normal([1 if ones and rng.random() < 0.5 else size[c] for c in term])
+        )
+    return ",".join(terms) + ("->" + kept if rng.random() < 0.8 else ""), arrays
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_einsums(seed):
+    """Values against NumPy; gradients by linearity: an einsum is linear in each operand."""
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        text, arrays = random_expression(rng)
+        expected = np.einsum(text, *arrays)
+        leaves = [ad.tensor(x, requires_grad=True) for x in arrays]
+        result = ad.einsum(text, *leaves)
+        np.testing.assert_allclose(result.detach().numpy(), expected, atol=1e-11, err_msg=text)
+        weight = rng.standard_normal(expected.shape)
+        for k, g in enumerate(ad.grad((result * weight).sum(), leaves)):
+            step = rng.standard_normal(arrays[k].shape)
+            moved = np.einsum(text, *arrays[:k], step, *arrays[k + 1 :])
+            np.testing.assert_allclose(
+                (g.numpy() * step).sum(), (moved * weight).sum(), atol=1e-10, err_msg=text
+            )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_batches_of_matmul(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        full = rng.integers(1, 4, 3)
+        n, k, m = rng.integers(0 if rng.random() < 0.1 else 1, 6, 3)
+        batches = [
+            [1 if rng.random() < 0.4 else size for size in full][rng.integers(0, 4) :] for _ in "xy"
+        ]
+        arrays = [
+            rng.standard_normal((*batches[0], n, k)),
+            rng.standard_normal((*batches[1], k, m)),
+        ]
+        if rng.random() < 0.3:  # not contiguous
+            arrays[0] = np.swapaxes(np.swapaxes(arrays[0], -1, -2).copy(), -1, -2)
+        expected = np.matmul(*arrays)
+        leaves = [ad.tensor(x, requires_grad=True) for x in arrays]
+        result = leaves[0] @ leaves[1]
+        np.testing.assert_allclose(result.detach().numpy(), expected, atol=1e-12)
+        weight = rng.standard_normal(expected.shape)
+        grads = ad.grad((result * weight).sum(), leaves)
+        for i, g in enumerate(grads):
+            step = rng.standard_normal(arrays[i].shape)
+            moved = np.matmul(*(step if j == i else arrays[j] for j in range(2)))
+            np.testing.assert_allclose((g.numpy() * step).sum(), (moved * weight).sum(), atol=1e-10)
+
+
 def test_einsum_through_numpy():
     x = ad.tensor(RNG.standard_normal((2, 3)), requires_grad=True)
     np.einsum("ij,ij->", x, x).backward()

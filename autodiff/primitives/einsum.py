@@ -19,6 +19,7 @@ from autodiff.namespace import Namespace
 __all__ = ["einsum"]
 
 Labels = tuple[str, ...]
+Shape = tuple[int, ...]
 
 
 class Expression(NamedTuple):
@@ -39,7 +40,7 @@ class Expression(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def read(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> Expression:
+def read(subscripts: str, shapes: tuple[Shape, ...]) -> Expression:
     """Read an expression for operands of the given shapes.
 
     Raises
@@ -138,117 +139,179 @@ def order_of(
     return tuple(steps)
 
 
+class Arrangement(NamedTuple):
+    """How an operand is made ready for a product; None where a step is not needed."""
+
+    dropped: Shape | None  # its shape without the axes of size 1 that are broadcast
+    diagonals: tuple[tuple[int, int], ...]
+    summed: tuple[int, ...]
+    order: tuple[int, ...] | None
+    shape: Shape | None
+
+
+class Product(NamedTuple):
+    """One step of a contraction: which two operands, how they are arranged, what comes out."""
+
+    first: int
+    second: int
+    left: Arrangement
+    right: Arrangement
+    by_matmul: bool
+    shape: Shape | None
+
+
+class _Operand:
+    """The labels and shape of an operand while its arrangement is planned."""
+
+    def __init__(self, labels: Labels, shape: Shape) -> None:
+        self.labels, self.shape = list(labels), list(shape)
+        self.dropped: Shape | None = None
+        self.diagonals: list[tuple[int, int]] = []
+        self.summed: tuple[int, ...] = ()
+
+    def drop_ones(self, others: Sequence[str], sizes: dict[str, int]) -> None:
+        """Drop axes of size 1 that another operand has under the same label and larger."""
+        pairs = list(zip(self.labels, self.shape, strict=True))
+        kept = [
+            (label, n) for label, n in pairs if n != 1 or sizes[label] == 1 or label not in others
+        ]
+        if len(kept) < len(pairs):
+            self.labels, self.shape = [label for label, _ in kept], [n for _, n in kept]
+            self.dropped = tuple(self.shape)
+
+    def reduce(self, needed: set[str]) -> None:
+        """Take the diagonal of repeated labels, sum over those that nobody else needs."""
+        for label in dict.fromkeys(self.labels):
+            while self.labels.count(label) > 1:
+                i = self.labels.index(label)
+                j = self.labels.index(label, i + 1)
+                self.diagonals.append((i, j))
+                n = self.shape[i]
+                for k in (j, i):
+                    del self.labels[k], self.shape[k]
+                self.labels.append(label)
+                self.shape.append(n)
+        self.summed = tuple(i for i, label in enumerate(self.labels) if label not in needed)
+        for i in reversed(self.summed):
+            del self.labels[i], self.shape[i]
+
+    def arranged(self, wanted: Sequence[str], shape: Sequence[int] | None = None) -> Arrangement:
+        """Order the axes; then, where a shape is given, reshape."""
+        order = tuple(self.labels.index(label) for label in wanted)
+        ordered = [self.shape[i] for i in order]
+        return Arrangement(
+            self.dropped,
+            tuple(self.diagonals),
+            self.summed,
+            None if order == tuple(range(len(order))) else order,
+            None if shape is None or list(shape) == ordered else tuple(shape),
+        )
+
+
+def _arrange(xp: Namespace, x: Array, how: Arrangement) -> Array:
+    if how.dropped is not None:
+        x = xp.reshape(x, how.dropped)
+    for i, j in how.diagonals:
+        x = xp.diagonal(x, 0, i, j)
+    if how.summed:
+        x = xp.sum(x, axis=how.summed, dtype=x.dtype)
+    if how.order is not None:
+        x = xp.permute_dims(x, how.order)
+    return x if how.shape is None else xp.reshape(x, how.shape)
+
+
+@lru_cache(maxsize=1024)
+def planned(
+    inputs: tuple[Labels, ...], output: Labels, shapes: tuple[Shape, ...]
+) -> tuple[tuple[Product, ...], Arrangement]:
+    """Plan a contraction: its products, and how the last result is arranged."""
+    sizes: dict[str, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, n in zip(labels, shape, strict=True):
+            sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
+    pending = list(zip(inputs, shapes, strict=True))
+    steps = []
+    for i, j in order_of(inputs, output, tuple(sizes.items())):
+        y, x = _Operand(*pending.pop(j)), _Operand(*pending.pop(i))
+        needed = {*output}.union(*(labels for labels, _ in pending))
+        step, labels, shape = _product(i, j, x, y, needed, sizes, output)
+        steps.append(step)
+        pending.append((labels, shape))
+    last = _Operand(*pending[0])
+    last.reduce({*output})
+    return tuple(steps), last.arranged(output)
+
+
+def _product(
+    i: int,
+    j: int,
+    x: _Operand,
+    y: _Operand,
+    needed: set[str],
+    sizes: dict[str, int],
+    output: Labels,
+) -> tuple[Product, Labels, Shape]:
+    """Plan the product of two operands; return also the labels and the shape of its result."""
+    # An axis of size 1 that the other operand has larger is no partner: it broadcasts.
+    x.drop_ones(y.labels, sizes)
+    y.drop_ones(x.labels, sizes)
+    x.reduce(needed | {*y.labels})
+    y.reduce(needed | {*x.labels})
+    # Not `sizes`: an axis of size 1 may be to meet a larger one only in a later product.
+    length = {
+        **dict(zip(x.labels, x.shape, strict=True)),
+        **dict(zip(y.labels, y.shape, strict=True)),
+    }
+    place = {label: k for k, label in enumerate(output)}
+    shared = [label for label in x.labels if label in y.labels]
+    summed = [label for label in shared if label not in needed]
+    kept = sorted({*x.labels, *y.labels} - {*summed}, key=lambda n: (place.get(n, len(output)), n))
+    if not summed:  # an elementwise product
+        left, right = (
+            side.arranged(
+                [label for label in kept if label in side.labels],
+                [side.shape[side.labels.index(n)] if n in side.labels else 1 for n in kept],
+            )
+            for side in (x, y)
+        )
+        step = Product(i, j, left, right, by_matmul=False, shape=None)
+        return step, tuple(kept), tuple(length[label] for label in kept)
+    batch = [label for label in kept if label in shared]
+    rows = [label for label in kept if label in x.labels and label not in shared]
+    columns = [label for label in kept if label in y.labels and label not in shared]
+    if columns and rows and place.get(columns[0], 0) < place.get(rows[0], 0):
+        i, j, x, y, rows, columns = j, i, y, x, columns, rows  # what the result has first
+    size = [prod(length[n] for n in group) for group in (rows, summed, columns)]
+    stack = [length[label] for label in batch]
+    labels = (*batch, *rows, *columns)
+    shape = tuple(length[label] for label in labels)
+    step = Product(
+        i,
+        j,
+        x.arranged([*batch, *rows, *summed], [*stack, size[0], size[1]]),
+        y.arranged([*batch, *summed, *columns], [*stack, size[1], size[2]]),
+        by_matmul=True,
+        shape=None if shape == (*stack, size[0], size[2]) else shape,
+    )
+    return step, labels, shape
+
+
 def contract(
-    xp: Namespace, arrays: Sequence[Array], inputs: Sequence[Labels], output: Labels
+    xp: Namespace, arrays: Sequence[Array], inputs: tuple[Labels, ...], output: Labels
 ) -> Array:
     """Sum products of arrays: axes of one label are paired, those not in ``output`` summed.
 
     A label of ``output`` must be a label of some operand.
     """
-    if len(arrays) == 1:
-        x, labels = _reduced(xp, arrays[0], inputs[0], output)
-        return _permuted(xp, x, labels, output)
-    sizes: dict[str, int] = {}
-    for x, labels in zip(arrays, inputs, strict=True):
-        for label, n in zip(labels, x.shape, strict=True):
-            sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
-    pending = list(zip(arrays, inputs, strict=True))
-    steps: tuple[tuple[int, int], ...] = ((0, 1),)
-    if len(arrays) > 2:
-        steps = order_of(tuple(inputs), output, tuple(sizes.items()))
-    for i, j in steps:
-        second, first = pending.pop(j), pending.pop(i)
-        needed = {*output}.union(*(labels for _, labels in pending))
-        pending.append(_product(xp, *first, *second, needed, sizes, output))
-    x, labels = pending[0]
-    return _permuted(xp, x, labels, output)
-
-
-def _reduced(xp: Namespace, x: Array, labels: Labels, needed: Any) -> tuple[Array, Labels]:
-    """Take the diagonal of repeated labels and sum over the ones that nobody else needs."""
-    for label in dict.fromkeys(labels):
-        while labels.count(label) > 1:
-            i = labels.index(label)
-            j = labels.index(label, i + 1)
-            x = xp.diagonal(x, 0, i, j)
-            labels = (*(name for k, name in enumerate(labels) if k not in (i, j)), label)
-    summed = tuple(i for i, label in enumerate(labels) if label not in needed)
-    if summed:
-        x = xp.sum(x, axis=summed, dtype=x.dtype)
-        labels = tuple(label for label in labels if label in needed)
-    return x, labels
-
-
-def _permuted(xp: Namespace, x: Array, labels: Labels, wanted: Sequence[str]) -> Array:
-    if labels == tuple(wanted):
-        return x
-    return xp.permute_dims(x, tuple(labels.index(label) for label in wanted))
-
-
-def _product(
-    xp: Namespace,
-    x: Array,
-    x_labels: Labels,
-    y: Array,
-    y_labels: Labels,
-    needed: set[str],
-    sizes: dict[str, int],
-    output: Labels,
-) -> tuple[Array, Labels]:
-    """Contract two operands; return the result and its labels."""
-    # An axis of size 1 that the other operand has larger is no partner: it broadcasts.
-    x, x_labels = _without_ones(xp, x, x_labels, y_labels, sizes)
-    y, y_labels = _without_ones(xp, y, y_labels, x_labels, sizes)
-    x, x_labels = _reduced(xp, x, x_labels, needed | {*y_labels})
-    y, y_labels = _reduced(xp, y, y_labels, needed | {*x_labels})
-    shared = [label for label in x_labels if label in y_labels]
-    summed = [label for label in shared if label not in needed]
-    batch = [label for label in shared if label in needed]
-    rows = [label for label in x_labels if label not in y_labels]
-    columns = [label for label in y_labels if label not in x_labels]
-    if not summed:  # nothing to sum: an elementwise product
-        found = {*x_labels, *y_labels}
-        labels = (
-            output if found == {*output} else (*x_labels, *(n for n in y_labels if n in columns))
-        )
-        return _spread(xp, x, x_labels, labels) * _spread(xp, y, y_labels, labels), labels
-    sides = dict(zip(x_labels, x.shape, strict=True))
-    sides |= dict(zip(y_labels, y.shape, strict=True))
-    x = _permuted(xp, x, x_labels, [*batch, *rows, *summed])
-    y = _permuted(xp, y, y_labels, [*batch, *summed, *columns])
-    count = {
-        name: tuple(sides[label] for label in group)
-        for name, group in (("batch", batch), ("rows", rows), ("columns", columns), ("sum", summed))
-    }
-    inner = prod(count["sum"])
-    x = xp.reshape(x, (*count["batch"], prod(count["rows"]), inner))
-    y = xp.reshape(y, (*count["batch"], inner, prod(count["columns"])))
-    shape = (*count["batch"], *count["rows"], *count["columns"])
-    return xp.reshape(xp.matmul(x, y), shape), (*batch, *rows, *columns)
-
-
-def _without_ones(
-    xp: Namespace, x: Array, labels: Labels, others: Labels, sizes: dict[str, int]
-) -> tuple[Array, Labels]:
-    """Drop axes of size 1 that another operand has under the same label and larger."""
-    dropped = tuple(
-        i
-        for i, label in enumerate(labels)
-        if x.shape[i] == 1 and sizes[label] != 1 and label in others
-    )
-    if not dropped:
-        return x, labels
-    kept = [i for i in range(len(labels)) if i not in dropped]
-    return xp.reshape(x, tuple(x.shape[i] for i in kept)), tuple(labels[i] for i in kept)
-
-
-def _spread(xp: Namespace, x: Array, labels: Labels, wanted: Labels) -> Array:
-    """Order the axes as wanted, with axes of size 1 where a label is missing."""
-    x = _permuted(xp, x, labels, [label for label in wanted if label in labels])
-    if len(labels) == len(wanted):
-        return x
-    axes = iter(x.shape)
-    return xp.reshape(x, tuple(next(axes) if label in labels else 1 for label in wanted))
+    steps, last = planned(inputs, output, tuple([x.shape for x in arrays]))
+    pending = list(arrays)
+    for first, second, left, right, by_matmul, shape in steps:
+        x, y = _arrange(xp, pending[first], left), _arrange(xp, pending[second], right)
+        product = xp.matmul(x, y) if by_matmul else x * y
+        for k in sorted((first, second), reverse=True):
+            del pending[k]
+        pending.append(product if shape is None else xp.reshape(product, shape))
+    return _arrange(xp, pending[0], last)
 
 
 @primitive(name="einsum")
@@ -264,44 +327,37 @@ def _(
     shapes = tuple([x.shape for x in operands])
     inputs, output, sizes = read(subscripts, shapes)
     own, shape = inputs[position], shapes[position]
-    others = [i for i in range(len(operands)) if i != position]
+    others = (*operands[:position], *operands[position + 1 :])
+    labels = (output, *inputs[:position], *inputs[position + 1 :])
     # Which labels the contraction can give: those of the upstream gradient or of another
     # operand, unless this operand's axis was broadcast, and so is summed here.
-    full = {label for label, n in zip(own, shape, strict=True) if n == sizes[label]}
-    given = {*output}.union(*(inputs[i] for i in others))
-    target = tuple(label for label in dict.fromkeys(own) if label in full and label in given)
-    part = contract(
-        xp, [g, *(operands[i] for i in others)], [output, *(inputs[i] for i in others)], target
-    )
-    # Summed axes of this operand alone: every element has the same gradient.
+    given = set().union(*labels)
     unique = tuple(dict.fromkeys(own))
-    lengths = tuple(shape[own.index(label)] for label in unique)
-    part = _spread(xp, part, target, unique)
-    if part.shape != lengths:
+    length = dict(zip(own, shape, strict=True))
+    target = tuple([n for n in unique if n in given and length[n] == sizes[n]])
+    part = contract(xp, (g, *others), labels, target)
+    if target != unique:
+        found = dict(zip(target, part.shape, strict=True))
+        part = xp.reshape(part, tuple([found.get(label, 1) for label in unique]))
+    if part.shape != (lengths := tuple(length.values())):
+        # Axes that were summed in this operand alone: every element has the same gradient.
         part = xp.broadcast_to(part, lengths)
-    return part if unique == own else _on_diagonal(xp, part, unique, own, shape)
+    return part if unique == own else _on_diagonal(xp, part, unique, own)
 
 
-def _on_diagonal(
-    xp: Namespace, part: Array, unique: Labels, own: Labels, shape: tuple[int, ...]
-) -> Array:
+def _on_diagonal(xp: Namespace, part: Array, unique: Labels, own: Labels) -> Array:
     """Put elements where repeated labels agree, zeros elsewhere."""
-    position = {label: own.index(label) for label in unique}
-    part = xp.reshape(
-        part,
-        tuple(
-            part.shape[unique.index(label)] if position[label] == i else 1
-            for i, label in enumerate(own)
-        ),
-    )
+    length = dict(zip(unique, part.shape, strict=True))
+    first = {label: own.index(label) for label in unique}
+
+    def along(*axes: int) -> Shape:
+        return tuple(length[label] if i in axes else 1 for i, label in enumerate(own))
+
+    part = xp.reshape(part, along(*first.values()))
     for i, label in enumerate(own):
-        first = position[label]
-        if i == first:
-            continue
-        ones = xp.eye(shape[i], dtype=part.dtype)
-        part = part * xp.reshape(
-            ones, tuple(shape[k] if k in (first, i) else 1 for k in range(len(own)))
-        )
+        if i != first[label]:
+            ones = xp.eye(length[label], dtype=part.dtype)
+            part = part * xp.reshape(ones, along(first[label], i))
     return part
 
 

@@ -43,11 +43,15 @@ def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     tensor([21., 43.], dtype=float32)
     """
     # NumPy multiplies a batch matrix by matrix. Times one matrix, it is one tall matrix.
-    if getattr(x2, "ndim", 0) == 2 and getattr(x1, "ndim", 0) > 2 and x1.flags.c_contiguous:
+    try:
+        tall = x1.ndim > 2 and x2.ndim == 2 and x1.flags.c_contiguous
+    except AttributeError:  # a Python number, which NumPy refuses in its own words
+        tall = False
+    if tall:
         *batch, rows, inner = x1.shape
         if inner == x2.shape[0]:
-            tall = x1.reshape(prod(batch) * rows, inner)
-            return (tall @ x2).reshape(*batch, rows, x2.shape[1])
+            product = x1.reshape(prod(batch) * rows, inner) @ x2
+            return product.reshape(*batch, rows, x2.shape[1])
     return xp.matmul(x1, x2)
 
 
@@ -101,13 +105,8 @@ def _tall(xp: Namespace, x: Array, matrix: Array) -> Array:
 
 def _summed(other: tuple[int, ...], own: tuple[int, ...]) -> list[int]:
     """Return the batch axes, counted from the end, along which an operand was broadcast."""
-    missing = len(other) - len(own)
-    padded = (1,) * missing + own
-    return [
-        axis
-        for axis in range(-len(other), -2)
-        if other[axis] != 1 and padded[axis + max(0, -missing)] == 1
-    ]
+    own = (1,) * (len(other) - len(own)) + own
+    return [a for a in range(-len(other), -2) if other[a] != 1 and own[a] == 1]
 
 
 def _fold(xp: Namespace, x: Array, axes: list[int], into: int) -> Array:
