@@ -46,6 +46,7 @@ _NAMES = {
     "fabs": "abs",
     "invert": "bitwise_invert",
     "left_shift": "bitwise_left_shift",
+    "lib.stride_tricks.sliding_window_view": "sliding_window_view",
     "power": "pow",
     "right_shift": "bitwise_right_shift",
     "rint": "round",
@@ -98,6 +99,8 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
         if function is not None and not options.keys() - {"axis", "dtype", "keepdims"}:
             return function(x, **options)
         raise _unsupported(name, inputs)
+    if name == "divmod" and not options:
+        return tensors.floor_divide(*inputs), tensors.remainder(*inputs)
     function = _find(name)
     if function is None or method != "__call__":
         raise _unsupported(name, inputs)
@@ -309,11 +312,24 @@ def _column_stack(tup: Any) -> Any:
     return tensors.concat(arrays, axis=1)
 
 
+def _flip_axis(axis: int) -> Callable[..., Any]:
+    return lambda m: tensors.flip(_array(m), axis=axis)
+
+
+def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    return tensors.concat([_array(arr), _array(values)], axis=axis)
+
+
+def _percentile(a: Any, q: Any, axis: Any = None, **options: Any) -> Any:
+    return tensors.quantile(a, np.asarray(constant(q)) / 100, axis=axis, **options)
+
+
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:  # noqa: ARG001
     return tensors.copy(_array(a))
 
 
 _ADAPTED: dict[str, Callable[..., Any]] = {
+    "append": _append,
     "around": _round,
     "atleast_1d": _at_least(1),
     "atleast_2d": _at_least(2),
@@ -322,7 +338,10 @@ _ADAPTED: dict[str, Callable[..., Any]] = {
     "concatenate": _concatenate,
     "copy": _copy,
     "dstack": _stacked(3, 2),
+    "fliplr": _flip_axis(1),
+    "flipud": _flip_axis(0),
     "hstack": _stacked(1, 1),
+    "percentile": _percentile,
     "reshape": _reshape,
     "round": _round,
     "transpose": _transpose,

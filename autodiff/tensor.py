@@ -51,7 +51,7 @@ class Tensor(Handle, Methods):
 
     Parameters
     ----------
-    data : number, nested list of numbers, ndarray or Tensor
+    data : number, nested list of numbers, ndarray, Tensor, or another library's array
         Copied. Python floats become the default dtype (float32 unless changed), ints
         int64; arrays keep their dtype.
     requires_grad : bool
@@ -698,6 +698,7 @@ def _flat(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _to_array(data: Any, dtype: Any) -> Any:
+    data = _adopted(data)
     if isinstance(data, Handle):
         array = data.array
     elif isinstance(data, list | tuple | range):
@@ -711,8 +712,26 @@ def _to_array(data: Any, dtype: Any) -> Any:
         message = f"tensor: data of {what} holds no numbers"
         raise DTypeError(f"{message}. Give numbers, nested lists of numbers, or a numeric array.")
     if type(array) is not np.ndarray and isinstance(array, np.ndarray):
-        array = np.asarray(array)  # a subclass: matrix, masked array
+        if hasattr(array, "mask"):
+            message = f"tensor: a masked array ({describe(array)}) would lose its mask"
+            raise DTypeError(f"{message}. Fill it first: array.filled(value).")
+        array = np.asarray(array)  # another subclass, a matrix
     return array if dtype is None else array.astype(to_dtype("tensor", dtype), copy=False)
+
+
+def _adopted(data: Any) -> Any:
+    """Take a buffer, or the array of a library that is none of ours, as an ndarray."""
+    if _comparable(data) or isinstance(data, range):
+        return data
+    if hasattr(data, "__dlpack__"):
+        try:
+            return np.from_dlpack(data)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            message = f"tensor: data of type {type(data).__name__} can't be exchanged: {error}"
+            raise DTypeError(f"{message}. Give an array in main memory.") from error
+    if hasattr(data, "__array__") or isinstance(data, bytearray | memoryview):
+        return np.asarray(data)
+    return data
 
 
 def _leaf(array: Any) -> Leaf:
@@ -820,10 +839,7 @@ def asarray(
             message = f"asarray: a cast from {obj.dtype} needs a copy. Leave copy=False out."
             raise ShapeError(message)
         return arithmetic.astype(obj, dtype or obj.dtype)
-    if not isinstance(obj, np.ndarray | np.generic) and hasattr(obj, "__dlpack__"):
-        obj = np.from_dlpack(obj)
-    elif isinstance(obj, bytes | bytearray | memoryview) or hasattr(obj, "__buffer__"):
-        obj = np.asarray(obj)
+    obj = _adopted(obj)
     array = _to_array(obj, dtype)
     shared = isinstance(obj, np.ndarray) and np.may_share_memory(array, obj)
     if copy is False and not shared:

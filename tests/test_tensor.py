@@ -135,6 +135,33 @@ def test_asarray():
         ad.asarray(array, device="cuda")
 
 
+class Subclass(np.ndarray):
+    pass
+
+
+def test_arrays_of_others():
+    class Column:
+        def __array__(self, dtype=None, copy=None):
+            return np.array([1.0, 2.0])
+
+    for make in (ad.tensor, ad.asarray):
+        assert make(Column()).dtype == np.float64
+        assert make(bytearray(b"ab")).tolist() == [97, 98]
+        assert type(make(np.zeros(1).view(Subclass)).array) is np.ndarray
+        with pytest.raises(DTypeError, match="filled"):
+            make(np.ma.array([1.0, 2.0], mask=[0, 1]))
+
+
+def test_arrays_of_pytorch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs = torch.ones(2)
+    copied, shared = ad.tensor(theirs), ad.asarray(theirs)
+    theirs[0] = 5
+    assert (copied.tolist(), shared.tolist()) == ([1, 1], [5, 1])
+    with pytest.raises(DTypeError, match="exchanged"):
+        ad.tensor(torch.ones(2, requires_grad=True))
+
+
 # -- attributes ----------------------------------------
 
 
