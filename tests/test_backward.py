@@ -596,6 +596,21 @@ def test_hooks_and_retained_gradients_in_grad():
     assert x.grad is None
 
 
+def test_a_hook_that_passes_the_same_graph():
+    x = leaf(2.0)
+    y = x * x
+    z = y * y
+    z.register_hook(lambda g: y.sum().backward())
+    with pytest.raises(GraphError, match=r"multiply.*freed.*retain_graph"):
+        z.sum().backward()
+    w = x * x
+    v = w * w
+    x.grad = None
+    v.register_hook(lambda g: w.sum().backward(retain_graph=True))
+    v.sum().backward()
+    assert x.grad.tolist() == [4.0 + 32.0]
+
+
 def test_retained_gradients_accumulate():
     x = leaf(2.0)
     y = x * x
@@ -909,6 +924,27 @@ def test_an_operation_without_a_rule():
         opaque(x).backward()
 
 
+def test_an_operation_without_a_rule_changes_nothing():
+    """Nothing was freed, and where no gradient need flow through it, it is no hindrance."""
+
+    @ad.primitive
+    def half_known(xp, x1, x2, /):
+        return x1 * x2
+
+    @half_known.vjp("x1")
+    def _(xp, g, x2):
+        return g * x2
+
+    x, w = leaf(3.0), leaf(2.0)
+    y = half_known(x * x, w)
+    with pytest.raises(NoGradientError, match=r"half_known .*'x2'"):
+        y.backward()
+    assert x.grad is None
+    with pytest.raises(NoGradientError):
+        ad.grad(y, (x, w))
+    assert ad.grad(y, x)[0].tolist() == [12.0]
+
+
 def test_a_rule_that_gives_the_wrong_shape():
     @ad.primitive
     def careless(xp, x, /):
@@ -944,14 +980,14 @@ def in_threads(count, work):
 
 
 def test_threads_that_share_leaves_lose_no_gradient():
-    w = leaf(1.0, 2.0)
+    w = ad.tensor(np.ones(100_000), requires_grad=True)  # NumPy lets others run meanwhile
 
     def work(i):
-        for _ in range(200):
+        for _ in range(50):
             (w * (i + 1)).sum().backward()
 
     in_threads(4, work)
-    assert w.grad.tolist() == [2000.0, 2000.0]
+    assert (w.grad.numpy() == 500).all()
 
 
 def test_threads_may_share_a_retained_graph():

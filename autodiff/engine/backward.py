@@ -87,7 +87,7 @@ def propagate(
     order = collect(upstream.keys(), since)
     wanted = None if wanted is None else frozenset(wanted)
     running = None if wanted is None else _leading_to(wanted, order)
-    _validate(order, running)
+    _validate(order, wanted, running)
     grads: dict[Node, Any] = dict(upstream)
     xp = tensors if create_graph else namespace_of(next(iter(grads.values())))
     owned: set[Node] = set()  # whose gradient is a sum that only this function holds
@@ -117,6 +117,8 @@ def propagate(
                 if node not in running:  # type: ignore[operator]
                     continue
             saved: Any = node.saved
+            if saved is None:  # since `_validate`: by a hook, or by another thread
+                raise _freed(node)
             if create_graph:
                 saved = _as_tensors(node)
             conjugate = node.dtype.kind == "c"
@@ -169,20 +171,33 @@ def _leading_to(wanted: Collection[Node], order: list[Node]) -> set[Node]:
     return running
 
 
-def _validate(order: list[Node], running: set[Node] | None) -> None:
-    """Refuse before anything is changed: freed nodes, arrays that were overwritten."""
+def _validate(
+    order: list[Node], wanted: Collection[Node] | None, running: set[Node] | None
+) -> None:
+    """Refuse before anything is changed: freed nodes, missing rules, overwritten arrays."""
     changed = last_change()
     for node in order:
         if running is not None and node not in running:
             continue
         if node.saved is None:
-            message = f"backward reached {node.describe()}, whose saved arrays were freed"
-            raise GraphError(
-                f"{message} by an earlier backward pass. "
-                "Pass retain_graph=True to every backward pass but the last."
-            )
+            raise _freed(node)
+        if node.inputs and node.plan.missing:
+            for position, call in node.plan.steps:
+                parent = node.inputs[position]
+                if position in node.plan.missing and (
+                    wanted is None or parent in wanted or parent in (running or ())
+                ):
+                    call(None, None, ())  # raises
         if node.number < changed:
             _check_unchanged(node)
+
+
+def _freed(node: Node) -> GraphError:
+    message = f"backward reached {node.describe()}, whose saved arrays were freed"
+    return GraphError(
+        f"{message} by an earlier backward pass. "
+        "Pass retain_graph=True to every backward pass but the last."
+    )
 
 
 def _check_unchanged(node: Node) -> None:

@@ -43,9 +43,11 @@ class Plan:
     saves_arrays : bool
         Whether operands or the result are kept, beside shapes and options: only then is
         there something to free after a backward pass.
+    missing : tuple of int
+        The positions, of those in ``steps``, whose rule was never declared: it raises.
     """
 
-    __slots__ = ("keep", "primitive", "reads", "saves_arrays", "steps")
+    __slots__ = ("keep", "missing", "primitive", "reads", "saves_arrays", "steps")
 
     def __init__(self, primitive: Primitive, mask: tuple[bool, ...]) -> None:
         self.primitive = primitive
@@ -57,6 +59,7 @@ class Plan:
         self.reads = tuple(reads)
         self.keep = _compile_keep(primitive, reads) if reads else None
         self.saves_arrays = any(name == "out" or name in primitive.arrays for name in reads)
+        self.missing = tuple(i for i, rule in rules if rule.argument not in primitive.rules)
         self.steps = tuple((i, _compile_call(rule, reads, i)) for i, rule in rules)
 
 
