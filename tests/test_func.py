@@ -314,6 +314,21 @@ def test_a_pullback_outlives_changes_of_the_array():
     np.testing.assert_allclose(pullback(np.ones(3))[0].numpy(), 2 * X)
 
 
+def test_callable_objects():
+    class Scale:
+        """Scales."""
+
+        def __init__(self):
+            self.factor = 3.0
+
+        def __call__(self, x):
+            return x * self.factor
+
+    transformed = grad(Scale())
+    assert transformed(2.0).item() == 3.0
+    assert not hasattr(transformed, "factor")
+
+
 def test_transforms_keep_name_and_documentation():
     assert grad(cube).__name__ == "cube"
     assert jacobian(bowl).__doc__ == bowl.__doc__

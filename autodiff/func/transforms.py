@@ -77,7 +77,7 @@ def _value_and_grad(
 ) -> Callable[..., Any]:
     _check_function(transform, func)
 
-    @wraps(func)
+    @wraps(func, updated=())
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = select(transform, argnums, len(args))
         with Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux) as run:
@@ -124,7 +124,7 @@ def grad(
     """
     both = _value_and_grad("grad", func, argnums, has_aux)
 
-    @wraps(func)
+    @wraps(func, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, result = both(*args, **kwargs)
         return (result, value[1]) if has_aux else result
@@ -305,7 +305,7 @@ def _jacobian(
 ) -> Callable[..., Any]:
     _check_function(transform, func)
 
-    @wraps(func)
+    @wraps(func, updated=())
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen = select(transform, argnums, len(args))
         with Linearized(transform, func, args, chosen, kwargs, has_aux=has_aux) as run:
