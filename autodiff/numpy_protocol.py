@@ -172,7 +172,11 @@ def _translation(function: Callable[..., Any]) -> _Translation | None:
     kinds = inspect.Parameter
     parameters = list(inspect.signature(ours).parameters.values())
     operands = sum(p.kind is kinds.POSITIONAL_ONLY for p in parameters)
-    return _Translation(ours, inspect.signature(function), operands)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # NumPy's compiled functions have none before 2.1: pass on as given
+        signature = inspect.signature(lambda *args, **kwargs: None)
+    return _Translation(ours, signature, operands)
 
 
 def _call(

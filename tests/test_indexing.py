@@ -304,7 +304,7 @@ def compare(mine, theirs, *shapes):
 
 
 def tensor_of(index):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
     return torch.tensor(index)
 
@@ -320,7 +320,7 @@ def tensor_of(index):
     ],
 )
 def test_gather_and_scatter_add_are_pytorchs(shape, axis, index):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
     compare(
         lambda x: ad.gather(x, axis, index) ** 2,
@@ -341,7 +341,7 @@ def test_gather_and_scatter_add_are_pytorchs(shape, axis, index):
     ("shape", "axis", "index"), [((3, 4), 0, [2, 0, 2]), ((3, 4), -1, [1]), ((5,), 0, [4, 4])]
 )
 def test_index_add_is_pytorchs(shape, axis, index):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
     values = list(shape)
     values[axis] = len(index)
