@@ -44,6 +44,7 @@ from numpy import (
 
 from autodiff import creation, errors, fft, func, inspection, linalg, primitives, random
 from autodiff.checkpointing import checkpoint
+from autodiff.conversion import asarray, from_dlpack, tensor
 from autodiff.creation import *
 from autodiff.engine.modes import (
     default_dtype,
@@ -103,7 +104,7 @@ from autodiff.primitives.statistics import *
 from autodiff.primitives.taking import *
 from autodiff.primitives.trigonometric import *
 from autodiff.primitives.windows import *
-from autodiff.tensor import Tensor, asarray, tensor
+from autodiff.tensor import Tensor
 from autodiff.version import __version__
 
 if _TYPE_CHECKING:
@@ -120,10 +121,10 @@ __all__ = [
     "ShapeError", "Tensor", "UnsupportedFunctionError", "__array_api_version__", "__version__",
     "asarray", "bool", "checkpoint", "complex64", "complex128", "composite", "default_dtype",
     "detect_anomaly", "draw", "e", "enable_grad", "errors", "fft", "float16", "float32",
-    "float64", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8", "int16", "int32",
-    "int64", "is_grad_enabled", "linalg", "name_scope", "nan", "newaxis", "no_grad", "norm", "pi",
-    "primitive", "random", "record", "set_default_dtype", "set_grad_enabled", "tensor", "uint8",
-    "uint16", "uint32", "uint64",
+    "float64", "from_dlpack", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8",
+    "int16", "int32", "int64", "is_grad_enabled", "linalg", "name_scope", "nan", "newaxis",
+    "no_grad", "norm", "pi", "primitive", "random", "record", "set_default_dtype",
+    "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += inspection.__all__

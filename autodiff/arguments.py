@@ -1,4 +1,4 @@
-"""What users may say for a shape, a dtype, a device: checked in one place, with one wording."""
+"""What users may say for data, a shape, a dtype, a device: checked in one place, in one wording."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import DTypeError, ShapeError
+from autodiff.engine.node import Handle
+from autodiff.engine.operands import array_from_sequence, constant, strong
+from autodiff.errors import DTypeError, ShapeError, describe
 
-__all__ = ["check_device", "to_dtype", "to_shape"]
+__all__ = ["adopted", "check_device", "is_operand", "to_array", "to_dtype", "to_shape"]
 
 
 def to_shape(operation: str, shape: Any) -> tuple[int, ...]:
@@ -51,3 +53,49 @@ def check_device(operation: str, device: Any) -> None:
     if device not in (None, "cpu"):
         message = f"{operation}: the device {device!r} is not available"
         raise DTypeError(f"{message}. Use 'cpu'.")
+
+
+_OPERANDS = (Handle, np.ndarray, np.generic, bool, int, float, complex, list, tuple)
+
+
+def is_operand(value: Any) -> bool:
+    """Tell whether a value is a tensor, an array, a number or a list: what operators take."""
+    return isinstance(value, _OPERANDS) or hasattr(value, "__array_namespace__")
+
+
+def adopted(data: Any) -> Any:
+    """Take a buffer, or the array of a library that is none of ours, as an ndarray."""
+    if is_operand(data) or isinstance(data, range):
+        return data
+    if hasattr(data, "__dlpack__"):
+        try:
+            return np.from_dlpack(data)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            message = f"tensor: data of type {type(data).__name__} can't be exchanged: {error}"
+            raise DTypeError(f"{message}. Give an array in main memory.") from error
+    if hasattr(data, "__array__") or isinstance(data, bytearray | memoryview):
+        return np.asarray(data)
+    return data
+
+
+def to_array(data: Any, dtype: Any = None) -> Any:
+    """Return data as an array of numbers, sharing its memory where that can be."""
+    data = adopted(data)
+    if isinstance(data, Handle):
+        array = data.array
+    elif isinstance(data, list | tuple | range):
+        array = array_from_sequence(data)
+    else:
+        array = strong(constant(data))
+    if isinstance(array, np.generic):
+        array = np.asarray(array)
+    if array is None or array.dtype.kind not in "biufc":
+        what = "None" if array is None else f"dtype {array.dtype}"
+        message = f"tensor: data of {what} holds no numbers"
+        raise DTypeError(f"{message}. Give numbers, nested lists of numbers, or a numeric array.")
+    if type(array) is not np.ndarray and isinstance(array, np.ndarray):
+        if hasattr(array, "mask"):
+            message = f"tensor: a masked array ({describe(array)}) would lose its mask"
+            raise DTypeError(f"{message}. Fill it first: array.filled(value).")
+        array = np.asarray(array)  # another subclass, a matrix
+    return array if dtype is None else array.astype(to_dtype("tensor", dtype), copy=False)

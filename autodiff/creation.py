@@ -13,16 +13,17 @@ from typing import Any, Literal
 import numpy as np
 
 from autodiff.arguments import check_device, to_dtype, to_shape
+from autodiff.conversion import asarray
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.operands import constant, strong
 from autodiff.errors import DTypeError, NoGradientError, OptionError, ShapeError, describe, explain
 from autodiff.namespace import tensors
 from autodiff.primitives import arithmetic, shapes
-from autodiff.tensor import Tensor, asarray
+from autodiff.tensor import Tensor
 
 __all__ = [
-    "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace",
+    "arange", "empty", "empty_like", "eye", "full", "full_like", "linspace",
     "logspace", "meshgrid", "ones", "ones_like", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -440,38 +441,5 @@ def meshgrid(*arrays: Any, indexing: Literal["xy", "ij"] = "xy") -> tuple[Tensor
     return tuple(grids)
 
 
-def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """Return a tensor that shares the memory of another library's array.
-
-    Parameters
-    ----------
-    x : object with ``__dlpack__``
-        A NumPy, PyTorch, JAX, ... array in main memory.
-    device : optional
-        ``"cpu"`` or None.
-    copy : bool, optional
-        True: copy. False or None: share.
-
-    Raises
-    ------
-    DTypeError
-        If ``x`` can't be exchanged this way.
-
-    Examples
-    --------
-    >>> import autodiff as ad, numpy as np
-    >>> ad.from_dlpack(np.arange(3.0))
-    tensor([0., 1., 2.], dtype=float64)
-    """
-    check_device("from_dlpack", device)
-    try:
-        array = np.from_dlpack(x)
-    except (AttributeError, BufferError, TypeError) as error:
-        message = f"from_dlpack: {type(x).__name__} can't be exchanged: {error}"
-        raise DTypeError(f"{message}. Give an array in main memory with __dlpack__.") from error
-    return make_tensor(array.copy() if copy else array)
-
-
 for _name in __all__:
     setattr(tensors, _name, globals()[_name])
-setattr(tensors, "asarray", asarray)  # noqa: B010 - the namespace's attributes are dynamic

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from autodiff.arguments import to_dtype, to_shape
+from autodiff.conversion import asarray
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.operands import constant
 from autodiff.errors import AxisError, DomainError, DTypeError, ShapeError, describe, explain
 from autodiff.primitives import arithmetic
-from autodiff.tensor import Tensor, asarray
+from autodiff.tensor import Tensor
 
 __all__ = [
     "bernoulli", "choice", "exponential", "get_state", "integers", "normal", "permutation", "rand",

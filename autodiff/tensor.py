@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import numpy_protocol
-from autodiff.arguments import check_device, to_dtype
+from autodiff.arguments import is_operand, to_array
 from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, clock, mark_changed
-from autodiff.engine.operands import array_from_sequence, constant, strong
+from autodiff.engine.operands import constant
 from autodiff.errors import (
     DTypeError,
     GraphError,
@@ -31,7 +31,7 @@ from autodiff.methods import Methods, attach
 from autodiff.namespace import namespace_of, tensors
 from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
 
-__all__ = ["Tensor", "asarray", "tensor"]
+__all__ = ["Tensor"]
 
 
 class RemovableHandle:
@@ -93,7 +93,7 @@ class Tensor(Handle, Methods):
         dtype: Any = None,
         name: str | None = None,
     ) -> None:
-        array = _to_array(data, dtype)
+        array = to_array(data, dtype)
         if array is data or np.may_share_memory(array, getattr(data, "array", data)):
             array = array.copy()
         self.array = array
@@ -148,7 +148,7 @@ class Tensor(Handle, Methods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = _to_array(value, None)
+        array = to_array(value, None)
         node = self.node
         if node is not None and (array.shape != node.shape or array.dtype != node.dtype):
             message = f"data: {describe(array)} can't replace {describe(self.array)}"
@@ -393,16 +393,16 @@ class Tensor(Handle, Methods):
         return iter(joining.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
-        return _comparable(value) and bool((self.array == constant(value)).any())
+        return is_operand(value) and bool((self.array == constant(value)).any())
 
     # Comparison is elementwise, but with what is no array or number (``t == None``) it is
     # Python's, False; hashing stays by identity, so that tensors can be keys.
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return logic.equal(self, other) if _comparable(other) else NotImplemented
+        return logic.equal(self, other) if is_operand(other) else NotImplemented
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return logic.not_equal(self, other) if _comparable(other) else NotImplemented
+        return logic.not_equal(self, other) if is_operand(other) else NotImplemented
 
     __hash__ = object.__hash__
 
@@ -673,13 +673,6 @@ def _attach() -> None:
     attach(Tensor)
 
 
-_COMPARABLE = (Handle, np.ndarray, np.generic, bool, int, float, complex, list, tuple)
-
-
-def _comparable(value: Any) -> bool:
-    return isinstance(value, _COMPARABLE) or hasattr(value, "__array_namespace__")
-
-
 def _restore(cls: type[Tensor], array: Any, requires_grad: bool, name: str | None) -> Tensor:
     """Make a copied or unpickled leaf, whatever parameters a subclass has."""
     made = object.__new__(cls)
@@ -695,43 +688,6 @@ def _flat(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(arguments) == 1 and isinstance(arguments[0], tuple | list):
         return tuple(arguments[0])
     return arguments
-
-
-def _to_array(data: Any, dtype: Any) -> Any:
-    data = _adopted(data)
-    if isinstance(data, Handle):
-        array = data.array
-    elif isinstance(data, list | tuple | range):
-        array = array_from_sequence(data)
-    else:
-        array = strong(constant(data))
-    if isinstance(array, np.generic):
-        array = np.asarray(array)
-    if array is None or array.dtype.kind not in "biufc":
-        what = "None" if array is None else f"dtype {array.dtype}"
-        message = f"tensor: data of {what} holds no numbers"
-        raise DTypeError(f"{message}. Give numbers, nested lists of numbers, or a numeric array.")
-    if type(array) is not np.ndarray and isinstance(array, np.ndarray):
-        if hasattr(array, "mask"):
-            message = f"tensor: a masked array ({describe(array)}) would lose its mask"
-            raise DTypeError(f"{message}. Fill it first: array.filled(value).")
-        array = np.asarray(array)  # another subclass, a matrix
-    return array if dtype is None else array.astype(to_dtype("tensor", dtype), copy=False)
-
-
-def _adopted(data: Any) -> Any:
-    """Take a buffer, or the array of a library that is none of ours, as an ndarray."""
-    if _comparable(data) or isinstance(data, range):
-        return data
-    if hasattr(data, "__dlpack__"):
-        try:
-            return np.from_dlpack(data)
-        except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            message = f"tensor: data of type {type(data).__name__} can't be exchanged: {error}"
-            raise DTypeError(f"{message}. Give an array in main memory.") from error
-    if hasattr(data, "__array__") or isinstance(data, bytearray | memoryview):
-        return np.asarray(data)
-    return data
 
 
 def _leaf(array: Any) -> Leaf:
@@ -772,82 +728,6 @@ def upstream_gradient(output: Tensor, gradient: Any, operation: str) -> Tensor:
             raise DTypeError(f"{message}. Give a real gradient.")
         given = arithmetic.astype(given, output.dtype)
     return given
-
-
-def tensor(
-    data: Any,
-    *,
-    dtype: Any = None,
-    requires_grad: bool = False,
-    name: str | None = None,
-) -> Tensor:
-    """Make a tensor of a copy of the data.
-
-    Parameters
-    ----------
-    data : number, nested list of numbers, ndarray or Tensor
-    dtype : dtype, optional
-        At first: float32 for Python floats, int64 for ints, an array's own.
-    requires_grad : bool
-        Whether it is a leaf to compute gradients for.
-    name : str, optional
-        A name for pictures and messages.
-
-    Examples
-    --------
-    >>> import autodiff as ad
-    >>> ad.tensor([[1, 2], [3, 4]])
-    tensor([[1, 2],
-            [3, 4]], dtype=int64)
-    """
-    return Tensor(data, requires_grad, dtype=dtype, name=name)
-
-
-def asarray(
-    obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
-) -> Tensor:
-    """Make a tensor that shares the data's memory where it can.
-
-    Parameters
-    ----------
-    obj : number, nested list of numbers, ndarray, Tensor, or an object with a buffer or DLPack
-    dtype : dtype, optional
-    device : optional
-        ``"cpu"`` or None.
-    copy : bool, optional
-        True: always copy. False: never, raise where that can't be. None: where needed.
-
-    Raises
-    ------
-    DTypeError
-        If a copy would be needed and ``copy`` is False.
-
-    Examples
-    --------
-    >>> import autodiff as ad, numpy as np
-    >>> a = np.zeros(2)
-    >>> t = ad.asarray(a)
-    >>> a[0] = 7.0
-    >>> t
-    tensor([7., 0.], dtype=float64)
-    """
-    check_device("asarray", device)
-    if isinstance(obj, Tensor) and copy is not True and dtype in (None, obj.dtype):
-        return obj
-    if isinstance(obj, Tensor):
-        if copy is False:
-            message = f"asarray: a cast from {obj.dtype} needs a copy. Leave copy=False out."
-            raise ShapeError(message)
-        return arithmetic.astype(obj, dtype or obj.dtype)
-    obj = _adopted(obj)
-    array = _to_array(obj, dtype)
-    shared = isinstance(obj, np.ndarray) and np.may_share_memory(array, obj)
-    if copy is False and not shared:
-        message = f"asarray: {type(obj).__name__} can't become a tensor without a copy"
-        raise ShapeError(f"{message}. Leave copy=False out.")
-    if copy is True and shared:
-        array = array.copy()
-    return make_tensor(array)
 
 
 use_handle(Tensor)

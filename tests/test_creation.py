@@ -212,23 +212,23 @@ def test_meshgrid_refuses():
 
 def test_from_dlpack():
     array = np.arange(3.0)
-    shared = creation.from_dlpack(array)
+    shared = ad.from_dlpack(array)
     array[0] = 7
     assert shared[0].item() == 7
-    copied = creation.from_dlpack(array, copy=True, device="cpu")
+    copied = ad.from_dlpack(array, copy=True, device="cpu")
     array[0] = 8
     assert copied[0].item() == 7
-    assert creation.from_dlpack(ad.tensor([1.0])).tolist() == [1]
+    assert ad.from_dlpack(ad.tensor([1.0])).tolist() == [1]
     with pytest.raises(DTypeError, match="can't be exchanged"):
-        creation.from_dlpack([1.0])
+        ad.from_dlpack([1.0])
     with pytest.raises(RuntimeError, match="detach"):
-        creation.from_dlpack(ad.ones(2, requires_grad=True))
+        ad.from_dlpack(ad.ones(2, requires_grad=True))
 
 
 def test_from_dlpack_of_pytorch():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     theirs = torch.arange(3.0)
-    ours = creation.from_dlpack(theirs)
+    ours = ad.from_dlpack(theirs)
     assert ours.dtype == np.float32
     theirs[0] = 5
     assert ours[0].item() == 5

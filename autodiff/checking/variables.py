@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.conversion import tensor
 from autodiff.engine.node import Handle
 from autodiff.errors import DTypeError, OptionError, describe
-from autodiff.tensor import Tensor, tensor
+from autodiff.tensor import Tensor
 
 __all__ = ["Arguments", "Variable", "arguments_of", "lent"]
 
