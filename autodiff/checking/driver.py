@@ -18,14 +18,14 @@ from autodiff.checking.report import GradientReport, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
 from autodiff.errors import GradientCheckError, OptionError
 
-__all__ = ["gradcheck"]
+__all__ = ["CHOICES", "gradcheck"]
 
 Array = np.ndarray[Any, Any]
 
 _FULL_UP_TO = 2000
 """``mode="auto"`` checks every entry of functions with at most so many."""
 
-_CHOICES = {
+CHOICES = {
     "mode": ("auto", "full", "fast"),
     "kinks": ("report", "fail", "skip"),
     "estimator": ("richardson", "central", "complex", "taylor"),
@@ -115,8 +115,8 @@ def gradcheck(
     """
     options: dict[str, Any] = {"mode": mode, "kinks": kinks, "estimator": estimator, "order": order}
     for option, value in options.items():
-        if value not in _CHOICES[option]:
-            known = ", ".join(map(repr, _CHOICES[option]))
+        if value not in CHOICES[option]:
+            known = ", ".join(map(repr, CHOICES[option]))
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)
@@ -169,24 +169,19 @@ def _check(
         if randomness is not None:
             return build([], {}, notes=(randomness,))
     if any(check.verdict == "WRONG" for check in checks):
-        guilty, hint = find_guilty(function, checker.epsilon)
+        guilty, hint = find_guilty(function, given)
         if hint:
             notes.append(hint)
         unreached = [
-            v.name for v, reached in zip(function.variables, checker.reached, strict=True)
-            if not reached
-        ]  # fmt: skip
-        wrong = [
-            v.name
-            for v, check in zip(function.variables, checks, strict=True)
-            if check.verdict == "WRONG" and v.name in unreached
-        ]
-        if wrong:
-            notes = [note for note in notes if note != hint]
-            notes.append(
-                f"No gradient at all reached {', '.join(wrong)}, although f depends on it: "
-                "look for .detach(), .data, .numpy(), no_grad() on the way."
+            variable.name
+            for variable, check, reached in zip(
+                function.variables, checks, checker.reached, strict=True
             )
+            if check.verdict == "WRONG" and not reached
+        ]
+        if unreached:
+            names = ", ".join(unreached)
+            notes.append(f"No gradient at all reached {names}, although f depends on it.")
     return build(checks, checker.kinked, notes=tuple(notes), guilty=guilty)
 
 

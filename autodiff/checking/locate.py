@@ -22,6 +22,10 @@ __all__ = ["find_guilty", "first_random"]
 Array = np.ndarray[Any, Any]
 
 
+_DIRECTIONS = 4
+"""How many random directions a rule must be right in."""
+
+
 class _Record(NamedTuple):
     """Everything that running one operation again takes."""
 
@@ -43,8 +47,14 @@ class _Recorder:
         self.records.append(_Record(primitive, tuple(values), out, options, node, caller()))
 
 
-def find_guilty(function: Function, epsilon: float) -> tuple[Guilty | None, str]:
+def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, str]:
     """Check the rule of every operation that the outputs depend on against differences.
+
+    Parameters
+    ----------
+    function : Function
+    given : list of ndarray
+        The point in the user's own precision, where the rules are tried too.
 
     Returns
     -------
@@ -53,30 +63,52 @@ def find_guilty(function: Function, epsilon: float) -> tuple[Guilty | None, str]
     hint : str
         What to look for where every rule is right.
     """
-    recorder = _Recorder()
-    outputs = function.run(function.point, recorder)
-    reached = _ancestors([output.node for output in outputs if output.node is not None])
-    records = [record for record in recorder.records if record.node in reached]
-    rng = np.random.default_rng(0)
-    found: list[Guilty] = []
-    for record in records:
-        for position, _ in record.node.plan.steps:
-            wrong = _check_rule(record, position, epsilon, rng)
-            if wrong is not None:
-                found.append(wrong)
-                break
-    if found:
-        others = len({guilty.origin for guilty in found}) - 1
-        return found[0]._replace(others=others), ""
+    records = _records_at(function, function.point)
+    runs = [records]
+    if any(x.dtype != np.float64 for x in given):
+        runs.append(_records_at(function, given))
+    for run in runs:
+        rng = np.random.default_rng(0)
+        found: list[Guilty] = []
+        for record in run:
+            wrong = (
+                _check_rule(record, position, rng)
+                for position, _ in record.node.plan.steps
+                for _ in range(_DIRECTIONS)
+            )
+            found += [guilty for guilty in wrong if guilty is not None][:1]
+        if found:
+            others = len({guilty.origin for guilty in found}) - 1
+            return found[0]._replace(others=others), ""
+    cut = _find_cut(function, records)
+    if cut is not None:
+        return cut, ""
     hooked = any(record.node.notes is not None and record.node.notes.hooks for record in records)
-    hint = (
-        "Every operation's own derivative rule is right here, so the gradient is lost or "
-        "changed between them: "
-    )
-    causes = ".detach(), .data, .numpy(), no_grad(), an array in place of a tensor"
-    if hooked:
-        causes = f"a hook that changes a gradient, {causes}"
-    return None, f"{hint}look for {causes}."
+    cause = "a hook that changes a gradient?" if hooked else "in the engine's backward pass itself?"
+    return None, f"Every operation's own derivative rule is right here. Is the error {cause}"
+
+
+def _records_at(function: Function, point: list[Array]) -> list[_Record]:
+    """Evaluate, and return the operations that the outputs depend on, in order."""
+    recorder = _Recorder()
+    outputs = function.run(point, recorder)
+    reached = _ancestors([output.node for output in outputs if output.node is not None])
+    return [record for record in recorder.records if record.node in reached]
+
+
+def _find_cut(function: Function, records: list[_Record]) -> Guilty | None:
+    """Find the first operand that depends on the inputs, but through which no gradient flows."""
+    rng = np.random.default_rng(0)
+    nearby = [x * (1 + 1e-3 * rng.uniform(0.5, 1, x.shape)) + 1e-3 for x in function.point]
+    for one, other in zip(records, _records_at(function, nearby), strict=False):
+        if one.primitive is not other.primitive:
+            return None
+        for position, (value, moved) in enumerate(zip(one.values, other.values, strict=False)):
+            if one.node.inputs[position] is not None or not isinstance(value, np.ndarray):
+                continue
+            if value.dtype.kind in "fc" and not np.array_equal(value, moved, equal_nan=True):
+                return _guilty(one, position, 0.0, 0.0, "")._replace(cut_off=True)
+    return None
 
 
 def _ancestors(roots: list[Any]) -> set[Any]:
@@ -90,54 +122,58 @@ def _ancestors(roots: list[Any]) -> set[Any]:
     return seen
 
 
-def _check_rule(
-    record: _Record, position: int, epsilon: float, rng: np.random.Generator
-) -> Guilty | None:
-    """Compare one operand's rule with differences of that operation alone."""
+def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Guilty | None:
+    """Compare one operand's rule with differences, in float64, of that operation alone."""
     value = record.values[position]
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
         return None
     parts = record.out if isinstance(record.out, tuple) else (record.out,)
+    epsilon = max(float(np.finfo(x.dtype).eps) for x in (value, *parts) if x.dtype.kind in "fc")
     weights = [_draw(part, rng) for part in parts]
     try:
         gradient = _rule_alone(record, position, weights)
     except Exception as error:  # noqa: BLE001 - whatever a user's rule raises is its fault
         return _guilty(record, position, float("nan"), 0.0, f" (it raised {error!r})")
-    kernel = record.primitive.kernel(NUMPY)
     read = branches_of(record.primitive)
+    values = [_cast_up(x) for x in record.values]
+    start = values[position]
     direction = rng.uniform(0.5, 1.5, value.shape) * rng.choice([-1.0, 1.0], value.shape)
-    typical = float(np.sqrt(np.square(value).mean())) or 1.0
-    direction = direction * np.maximum(abs(value), typical)
+    typical = float(np.sqrt(np.square(start).mean())) or 1.0
+    direction = direction * np.maximum(abs(start), typical)
 
-    def branches(out: Any, values: list[Any]) -> Any:
-        return None if read is None else np.asarray(read(out, *values, **record.options))
+    def evaluate(moved: Any) -> tuple[Any, Any]:
+        operands = [*values[:position], np.asarray(moved), *values[position + 1 :]]
+        with np.errstate(all="ignore"):
+            out = record.primitive.kernel(NUMPY)(*operands, **record.options)
+        return out, None if read is None else np.asarray(read(out, *operands, **record.options))
 
-    before = branches(record.out, list(record.values))
+    out, before = evaluate(start)
 
     def at(t: float) -> Sample:
-        values = list(record.values)
-        values[position] = np.asarray(value + t * direction)
-        with np.errstate(all="ignore"):
-            out = kernel(*values, **record.options)
-        crossed: frozenset[int] = frozenset()
-        if before is not None:
-            now = branches(out, values)
-            crossed = frozenset() if np.array_equal(before, now) else frozenset({0})
-        return _weigh(out, weights, crossed)
+        moved, now = evaluate(start + t * direction)
+        same = before is None or np.array_equal(before, now)
+        return _weigh(moved, weights, frozenset() if same else frozenset({0}))
 
-    center = _weigh(record.out, weights, frozenset())
-    noise = epsilon * center.scale
-    differences = Differences(at, center, noise, default_step(epsilon))
+    center = _weigh(out, weights, frozenset())
+    exact = float(np.finfo(np.float64).eps)
+    differences = Differences(at, center, exact * center.scale, default_step(exact))
     estimate = differences.best()
     if estimate is None:
         return None
     computed = np.array([float((gradient * direction).sum())])
     size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])
-    rtol = max(1e-7, 1000 * epsilon)
+    rtol = max(1e-7, 200 * epsilon)
     _, verdict = judge(computed, estimate.value, estimate.error, rtol=rtol, atol=0.0, size=size)
     if verdict[0] != WRONG or (differences.bend(-4) > 0.75).any():
         return None
     return _guilty(record, position, float(computed[0]), float(estimate.value[0]), "")
+
+
+def _cast_up(x: Any) -> Any:
+    """Return an operand in double precision, if it is a floating array."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fc":
+        return x
+    return x.astype(np.float64 if x.dtype.kind == "f" else np.complex128)
 
 
 def _guilty(record: _Record, position: int, computed: float, expected: float, more: str) -> Guilty:
@@ -145,7 +181,7 @@ def _guilty(record: _Record, position: int, computed: float, expected: float, mo
     name = primitive.arrays[0 if primitive.variadic else position]
     if primitive.variadic:
         name = f"{name}[{position}]"
-    return Guilty(primitive.name, name, record.origin + more, computed, expected, 0)
+    return Guilty(primitive.name, name, record.origin + more, computed, expected)
 
 
 def _draw(part: Array, rng: np.random.Generator) -> Array:

@@ -68,16 +68,37 @@ class Kink(NamedTuple):
 
 
 class Guilty(NamedTuple):
-    """The operation whose own derivative rule is wrong."""
+    """The operation at which a gradient goes wrong.
+
+    Attributes
+    ----------
+    operation, operand : str
+    origin : str
+        The user's line that called it.
+    computed, expected : float
+        The derivative along a random direction, by its rule and by differences of it alone.
+    others : int
+        How many more lines call an operation whose rule is wrong.
+    cut_off : bool
+        The rule is right, but the operand takes no part in the graph although it depends
+        on the inputs.
+    """
 
     operation: str
     operand: str
     origin: str
     computed: float
     expected: float
-    others: int
+    others: int = 0
+    cut_off: bool = False
 
     def __str__(self) -> str:
+        if self.cut_off:
+            return (
+                f"no gradient flows through the operand {self.operand!r} of {self.operation}, "
+                f"although it depends on the inputs: called at {self.origin}. Look for "
+                ".detach(), .data, .numpy(), no_grad() before it."
+            )
         return (
             f"the derivative rule of {self.operation} for its operand {self.operand!r} is "
             f"wrong: called at {self.origin}"

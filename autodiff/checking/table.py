@@ -125,7 +125,7 @@ def _sections(report: GradientReport) -> list[tuple[str, list[str]]]:
     if report.guilty is not None:
         items = []
         if report.guilty.others:
-            items = [f"and {report.guilty.others} more operations after it"]
+            items = [f"and more at {report.guilty.others} other lines"]
         sections.append((f"Where: {report.guilty}", items))
     wrong = report.wrong
     if len(wrong) > 1:

@@ -7,6 +7,8 @@ must pass; ``tests/gradcheck/test_gradcheck_planted.py`` runs them over many see
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 import autodiff as ad
@@ -149,11 +151,11 @@ def _no_accumulation(rng):
 
 
 def _no_upstream(rng):
-    return lambda x: upstream_ignored(x), rng.standard_normal(4)
+    return upstream_ignored, rng.standard_normal(4)
 
 
 def _no_upstream_scalar(rng):
-    return lambda x: upstream_ignored(x), rng.standard_normal(())
+    return upstream_ignored, rng.standard_normal(())
 
 
 def _float32_rule(rng):
@@ -187,7 +189,7 @@ def mlp(rng, sizes=(8, 16, 16, 3), batch=12, dtype=np.float64, activation=None):
     x = rng.standard_normal((batch, sizes[0])).astype(dtype)
     labels = np.eye(sizes[-1], dtype=dtype)[rng.integers(0, sizes[-1], batch)]
     parameters = []
-    for m, n in zip(sizes[:-1], sizes[1:], strict=True):
+    for m, n in pairwise(sizes):
         parameters += [rng.standard_normal((m, n)) / np.sqrt(m), 0.1 * rng.standard_normal(n)]
 
     def loss(*parameters):

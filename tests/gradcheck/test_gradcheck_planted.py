@@ -10,6 +10,7 @@ from tests.gradcheck.planted import RIGHT, WRONG, dropout, second_order_lost
 
 SEEDS = 100
 
+CUT = {"a missing accumulation": ("multiply", "x2"), "no gradient at all": ("add", "x1")}
 GUILTY = {
     "one entry off by 1 %": ("off_by_one_percent", "x"),
     "one entry off by 1 %, float32": ("off_by_one_percent", "x"),
@@ -30,17 +31,17 @@ def test_planted_errors_are_caught(kind, mode):
         report = ad.gradcheck(f, inputs, mode=mode, raises=False, seed=seed)
         assert not report.ok, f"missed at seed {seed}\n{report}"
         assert report.wrong
-        text = str(report)
-        assert "WRONG" in text.splitlines()[0]
+        text = " ".join(str(report).split())
+        assert text.startswith("Gradient WRONG")
+        guilty = report.guilty
+        assert guilty is not None, text
+        operation, operand = (GUILTY | CUT)[kind]
+        assert (guilty.operation, guilty.operand) == (operation, operand)
+        assert "planted.py:" in guilty.origin
         if kind in GUILTY:
-            operation, operand = GUILTY[kind]
-            assert report.guilty is not None, text
-            assert (report.guilty.operation, report.guilty.operand) == (operation, operand)
-            assert "planted.py:" in report.guilty.origin
-            assert f"rule of {operation}" in text
+            assert f"the derivative rule of {operation} for its operand '{operand}' is" in text
         else:
-            assert report.guilty is None
-            assert "look for .detach()" in " ".join(text.split())
+            assert f"no gradient flows through the operand '{operand}' of {operation}" in text
 
 
 @pytest.mark.parametrize("mode", ["full", "fast"])
