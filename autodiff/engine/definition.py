@@ -33,7 +33,12 @@ class Primitive:
         The names of the options with their defaults (``inspect.Parameter.empty``: required).
     rules : dict
         Argument name to :class:`Rule`.
+    branches : callable or None
+        ``branches(out, *arrays, **options)`` of a piecewise operation: an array that is
+        constant within a smooth piece (signs, an order, a mask). None for a smooth one.
     """
+
+    branches: Callable[..., Any] | None = None
 
     def __init__(self, name: str, forward: Callable[..., Any], *, differentiable: bool) -> None:
         self.name = name

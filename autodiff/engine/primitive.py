@@ -92,6 +92,15 @@ class Operation(Generic[P, R]):
         """
         raise NotImplementedError
 
+    def branches(self, function: F, /) -> F:
+        """Declare on which side of its kinks a piecewise operation is.
+
+        ``function(out, *arrays, **options)`` returns an array that is constant within a
+        smooth piece: ``np.sign(x)`` for ``abs``. Gradient checking compares it between
+        evaluations.
+        """
+        raise NotImplementedError
+
 
 def _vjp(primitive: Primitive) -> Callable[..., Any]:
     def vjp(*arguments: Any) -> Any:
@@ -113,6 +122,14 @@ def _vjp(primitive: Primitive) -> Callable[..., Any]:
     return vjp
 
 
+def _branches(primitive: Primitive) -> Callable[[F], F]:
+    def branches(function: F) -> F:
+        primitive.branches = function
+        return function
+
+    return branches
+
+
 def _declare(
     forward: Callable[..., Any], name: str | None, kind: type[Primitive], differentiable: bool
 ) -> Any:
@@ -125,7 +142,7 @@ def _declare(
     else:
         apply = apply_any(primitive)
     _dress(apply, forward, primitive.name, by_name=True)
-    vars(apply).update(primitive=primitive, vjp=_vjp(primitive))
+    vars(apply).update(primitive=primitive, vjp=_vjp(primitive), branches=_branches(primitive))
     if _is_ours(forward):
         primitives[primitive.name] = primitive
         _publish(primitive.name, apply, primitive.forward)
