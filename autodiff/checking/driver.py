@@ -170,8 +170,11 @@ def _check(
             return build([], {}, notes=(randomness,))
     if any(check.verdict == "WRONG" for check in checks):
         guilty, hint = find_guilty(function, given)
-        if hint:
+        wrong = [entry for check in checks for entry in check.entries if entry.verdict == "WRONG"]
+        if hint and not all("kink" in entry.reason for entry in wrong):
             notes.append(hint)
+        if not function.single:
+            notes.append("The numbers are of f's outputs, weighed by random output gradients.")
         unreached = [
             variable.name
             for variable, check, reached in zip(

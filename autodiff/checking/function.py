@@ -89,7 +89,9 @@ class Function:
         if not self.outputs:
             message = "gradcheck: the function returned no floating tensor"
             raise OptionError(f"{message}, so there is nothing to differentiate.")
-        self.cotangents = _cotangents(self.outputs, count, generator)
+        y = self.outputs[0]
+        self.single = len(self.outputs) == 1 and y.size == 1 and y.dtype.kind == "f"
+        self.cotangents = _cotangents(self.outputs, count, generator, self.single)
         self.center = self.weigh(self.outputs, frozenset())
 
     @property
@@ -178,14 +180,13 @@ class Function:
 
 
 def _cotangents(
-    outputs: list[Array], count: int, generator: np.random.Generator
+    outputs: list[Array], count: int, generator: np.random.Generator, single: bool
 ) -> list[list[Array]]:
     """Draw upstream gradients: uneven in size and sign, and exact in float16.
 
     For one real number the first is 1, so that the report shows the gradient itself; the
     second then finds rules that do not multiply by it.
     """
-    single = len(outputs) == 1 and outputs[0].size == 1 and outputs[0].dtype.kind == "f"
     if single:
         shape = outputs[0].shape
         return [[np.full(shape, 1.0)], [np.full(shape, -0.8125)]]

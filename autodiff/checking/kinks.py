@@ -3,7 +3,7 @@
 A piecewise operation (``relu``, ``max``, ``sort``, ``where``) is smooth as long as its
 *branches* stay the same: the signs, the order, the mask that chose the piece.
 :data:`BRANCHES` says for each such operation how to read them off; an operation of the
-user's own declares them as an attribute of its primitive, ``primitive.branches``.
+user's own declares it beside its rules, with ``@operation.branches``.
 Between two evaluations whose branches differ there is a kink, and a finite difference
 across it is no derivative.
 """
@@ -59,15 +59,13 @@ def _order(out: Any, x: Any, *, axis: Any = -1, **_: Any) -> Any:
 
 
 def _running(out: Any, x: Any, *_: Any, **__: Any) -> Any:
-    return np.equal(x, out) if np.shape(x) == np.shape(out) else np.sign(x)
+    return np.equal(np.reshape(x, np.shape(out)), out)
 
 
 def _clip(out: Any, x: Any, *bounds: Any, **options: Any) -> Any:
-    limits = [*bounds, *(options.get(name) for name in ("min", "max"))]
-    return sum(
-        (3**i * (1 + np.sign(np.subtract(x, b))) for i, b in enumerate(limits) if b is not None),
-        np.zeros(np.shape(x)),
-    )
+    limits = [*bounds, options.get("min_val"), options.get("max_val")]
+    sides = [1 + np.sign(np.subtract(x, limit)) for limit in limits if limit is not None]
+    return sum((3**i * side for i, side in enumerate(sides)), np.zeros(np.shape(x)))
 
 
 def _condition(out: Any, condition: Any, *_: Any, **__: Any) -> Any:
@@ -82,25 +80,39 @@ def _quotient(out: Any, x1: Any, x2: Any) -> Any:
     return np.floor_divide(x1, x2)
 
 
+def _signs(out: Any, x1: Any, x2: Any) -> Any:
+    return 3 * np.sign(x1) + np.sign(x2)
+
+
 def _is_zero(out: Any, *_: Any, **__: Any) -> Any:
     return np.equal(out, 0)
 
 
+def _norm(
+    out: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ord: float = 2, **_: Any
+) -> Any:
+    if ord == 2:
+        return np.equal(out, 0)
+    if np.isinf(ord):
+        return np.sign(x) * _extremum(out, np.abs(x), axis=axis, keepdims=keepdims)
+    return np.sign(x)
+
+
 BRANCHES: dict[str, Branches] = {
-    **dict.fromkeys(["abs", "fabs", "sign", "reciprocal"], _sign),
-    **dict.fromkeys(["relu", "leaky_relu", "prelu", "elu", "selu", "celu"], _sign),
-    **dict.fromkeys(["maximum", "minimum", "fmax", "fmin", "copysign"], _side),
-    **dict.fromkeys(["max", "min", "amax", "amin", "nanmax", "nanmin"], _extremum),
-    **dict.fromkeys(["sort", "topk", "median", "quantile", "percentile"], _order),
-    **dict.fromkeys(["cumulative_max", "cumulative_min"], _running),
+    **dict.fromkeys(["abs", "sign", "reciprocal"], _sign),
+    **dict.fromkeys(["relu", "leaky_relu", "elu", "selu", "celu", "softsign"], _sign),
+    **dict.fromkeys(["maximum", "minimum"], _side),
+    **dict.fromkeys(["max", "min"], _extremum),
+    **dict.fromkeys(["sort", "topk"], _order),
     **dict.fromkeys(["floor", "ceil", "round", "trunc", "floor_divide"], _value),
-    **dict.fromkeys(["norm", "linalg.norm", "linalg.vector_norm", "linalg.matrix_norm"], _is_zero),
-    **dict.fromkeys(["remainder", "mod", "fmod"], _quotient),
-    **dict.fromkeys(["hardtanh", "hard_tanh"], _knots(-1.0, 1.0)),
-    **dict.fromkeys(["hardsigmoid", "hard_sigmoid", "hardswish", "hard_swish"], _knots(-3.0, 3.0)),
+    **dict.fromkeys(["hypot", "std"], _is_zero),
+    **dict.fromkeys(["hardsigmoid", "hardswish"], _knots(-3.0, 3.0)),
+    **dict.fromkeys(["hardtanh", "clip"], _clip),
+    "copysign": _signs,
+    "cumulative_max": _running,
+    "linalg.vector_norm": _norm,
     "relu6": _knots(0.0, 6.0),
-    "clip": _clip,
-    "clamp": _clip,
+    "remainder": _quotient,
     "where": _condition,
 }
 """For each piecewise operation: ``branches(out, *operands, **options)``, an array that is
@@ -122,7 +134,7 @@ ANALYTIC = frozenset(
 
 def branches_of(primitive: Any) -> Branches | None:
     """Return how to read the branches of a primitive; None for a smooth one."""
-    return getattr(primitive, "branches", None) or BRANCHES.get(primitive.name)
+    return primitive.branches or BRANCHES.get(primitive.name)
 
 
 class Step(NamedTuple):

@@ -1,0 +1,122 @@
+"""Kinks: seen, named, and judged by the one-sided slopes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.checking.kinks import ANALYTIC, BRANCHES
+from autodiff.engine.primitive import primitives
+
+TIES = np.array([[1.0, 1.0, -2.0], [0.5, -2.0, -2.0]])
+ZEROS = np.array([0.0, 1.5, -0.5, 0.0])
+
+AT_A_KINK = {
+    "abs": (ad.abs, ZEROS),
+    "relu": (ad.relu, ZEROS),
+    "leaky_relu": (ad.leaky_relu, ZEROS),
+    "elu": (lambda x: ad.elu(x, alpha=0.5), ZEROS),
+    "selu": (ad.selu, ZEROS),
+    "relu6": (ad.relu6, ZEROS * 4),
+    "hardtanh": (ad.hardtanh, np.array([-1.0, 1.0, 0.3])),
+    "hardsigmoid": (ad.hardsigmoid, np.array([-3.0, 3.0, 0.3])),
+    "hardswish": (ad.hardswish, np.array([-3.0, 3.0, 0.3])),
+    "clip": (lambda x: ad.clip(x, -1.0, 1.0), np.array([-1.0, 1.0, 0.3])),
+    "maximum": (lambda x: ad.maximum(x, 1.0), TIES),
+    "minimum": (lambda x: ad.minimum(x, 1.0), TIES),
+    "max": (lambda x: ad.max(x, axis=1), TIES),
+    "min": (lambda x: ad.min(x, axis=1, keepdims=True), TIES),
+    "sort": (lambda x: ad.sort(x, axis=0) * np.arange(1.0, 7).reshape(2, 3), TIES.T.reshape(2, 3)),
+    "topk": (lambda x: ad.topk(x, 2)[0] * np.array([1.0, 3.0]), TIES),
+    "cumulative_max": (ad.cumulative_max, TIES[0]),
+    "linalg.vector_norm": (ad.linalg.vector_norm, np.zeros(3)),
+    "std": (ad.std, np.ones(3)),
+    "hypot": (lambda x: ad.hypot(x, 0.0), np.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("name", AT_A_KINK)
+def test_a_subgradient_is_accepted_and_the_kink_is_reported(name, mode):
+    f, x = AT_A_KINK[name]
+    report = ad.gradcheck(lambda x: f(x).sum(), x, mode=mode, raises=False)
+    assert not report.wrong, str(report)
+    # In `sort(...).sum()` and the like a tie may cancel: then there is nothing to report.
+    for kink in report.kinks:
+        assert kink.operation == name
+        assert "test_gradcheck_kinks.py:" in kink.origin
+    if name in {"abs", "relu", "clip", "max", "linalg.vector_norm", "maximum"}:
+        assert report.kinks, str(report)
+        assert report.ok
+        assert f"{name} at" in str(report)
+
+
+@pytest.mark.parametrize("name", AT_A_KINK)
+def test_beside_a_kink_all_is_smooth(name):
+    f, x = AT_A_KINK[name]
+    moved = x + 1e-3 * np.random.default_rng(0).uniform(0.1, 1, x.shape)
+    report = ad.gradcheck(lambda x: f(x).sum(), moved, raises=False)
+    assert report.ok, str(report)
+    assert not report.kinks, str(report)
+
+
+def test_kinks_may_fail_or_be_skipped():
+    x = np.array([0.0, 1.0])
+    with pytest.raises(ad.GradientCheckError, match="at a kink with slopes -1 and 1"):
+        ad.gradcheck(lambda x: abs(x).sum(), x, kinks="fail")
+    report = ad.gradcheck(lambda x: abs(x).sum(), x, kinks="skip")
+    assert [entry.verdict for entry in report.entries] == ["skipped"]
+    assert ad.gradcheck(lambda x: abs(x).sum(), x[1:], kinks="fail")
+
+
+@ad.primitive
+def wrong_abs(xp, x, /):
+    """The absolute value, whose rule is no subgradient at 0."""
+    return xp.abs(x)
+
+
+@wrong_abs.vjp
+def _(xp, g, x):
+    return g * xp.where(x == 0, 1.5, xp.sign(x))
+
+
+@wrong_abs.branches
+def _(out, x):
+    return np.sign(x)
+
+
+def test_no_subgradient_is_wrong_also_at_a_kink():
+    report = ad.gradcheck(lambda x: wrong_abs(x).sum(), np.array([0.0, 1.0]), raises=False)
+    assert [(entry.index, entry.computed) for entry in report.wrong] == [((0,), 1.5)]
+    assert report.kinks[0].operation == "wrong_abs"
+
+
+def test_relu_minus_relu_is_smooth_but_its_gradient_is_wrong_at_zero():
+    """``relu(x) - relu(-x)`` is x: the sum of two subgradients is none, and that is said."""
+    report = ad.gradcheck(lambda x: ad.relu(x) - ad.relu(-x), np.zeros(1), raises=False)
+    assert not report.ok
+    assert report.wrong[0].expected == pytest.approx(1.0)
+    assert {kink.operation for kink in report.kinks} == {"relu"}
+
+
+def test_a_jump_is_not_passed():
+    report = ad.gradcheck(lambda x: ad.floor(x) + x, np.array([1.0]), raises=False)
+    assert not report.ok
+    assert not report.wrong
+    assert "f jumps here" in str(report)
+
+
+def test_a_branch_in_python_at_its_edge_is_reported():
+    def f(x):
+        return (2 * x).sum() if float(x.array[0]) >= 1 else (x * 1.0).sum() + 1.0
+
+    report = ad.gradcheck(f, np.array([1.0]))
+    assert [kink.operation for kink in report.kinks] == ["f itself"]
+    assert "a branch of its Python code" in str(report)
+
+
+def test_the_tables_name_primitives_only():
+    assert set(BRANCHES) <= set(primitives)
+    assert set(ANALYTIC) <= set(primitives)
+    assert not set(BRANCHES) & set(ANALYTIC) - {"reciprocal"}
