@@ -108,6 +108,17 @@ def test_hessian_of_a_spectral_loss():
     np.testing.assert_allclose(product.numpy(), numeric, rtol=1e-7, atol=1e-6)
 
 
+def test_several_complex_results_of_one_operation():
+    """Gradients of the parts of a spectrum that was taken apart are conjugated one by one."""
+
+    def bands(x):
+        low, high = ad.split(fft.rfft(x), 2)
+        return low * ad.conj(high) + low * low
+
+    check(bands, RNG.standard_normal(7))
+    check(lambda x: ad.unstack(fft.fft(x))[1], RNG.standard_normal(3))
+
+
 def test_roundtrips():
     x = ad.tensor(RNG.standard_normal((4, 5)))
     for there, back, options in [

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import DomainError, OptionError, ShapeError
 from autodiff.namespace import Namespace
+from autodiff.primitives.products import dense
 
 __all__ = ["einsum"]
 
@@ -307,7 +308,7 @@ def contract(
     pending = list(arrays)
     for first, second, left, right, by_matmul, shape in steps:
         x, y = _arrange(xp, pending[first], left), _arrange(xp, pending[second], right)
-        product = xp.matmul(x, y) if by_matmul else x * y
+        product = xp.matmul(dense(xp, x), dense(xp, y)) if by_matmul else x * y
         for k in sorted((first, second), reverse=True):
             del pending[k]
         pending.append(product if shape is None else xp.reshape(product, shape))

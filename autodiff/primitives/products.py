@@ -61,6 +61,7 @@ def _(xp: Namespace, g: Array, x2: Array, x1_shape: tuple[int, ...]) -> Array:
         return g[..., None] * x2
     if len(x1_shape) == 1:
         return (x2 @ g[..., None])[..., 0]
+    g = dense(xp, g)
     if x2.ndim == 2:
         return _tall(xp, g, x2.mT)
     summed = _summed(x2.shape, x1_shape)
@@ -79,6 +80,7 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
         return xp.reshape(g, (-1,)) @ _rows(xp, x1)
     if x1.ndim == 1:
         return x1[:, None] * g[..., None, :]
+    g = dense(xp, g)
     if x1.ndim == 2 == len(x2_shape):
         return x1.mT @ g
     if len(x2_shape) == 2:
@@ -89,6 +91,17 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
         return x1.mT @ g
     left, right = _fold(xp, x1, summed, -2), _fold(xp, g, summed, -2)
     return xp.reshape(left.mT @ right, x2_shape)
+
+
+def dense(xp: Namespace, x: Array) -> Array:
+    """Copy an array that repeats elements by strides of 0, as the gradient of a sum does.
+
+    BLAS can't read it, and older versions of NumPy then multiply thirty times slower.
+    """
+    strides = getattr(x, "strides", ())
+    if 0 in strides and any(s == 0 and n > 1 for s, n in zip(strides, x.shape, strict=True)):
+        return xp.copy(x)
+    return x
 
 
 def _rows(xp: Namespace, x: Array) -> Array:
