@@ -33,7 +33,7 @@ from autodiff.trees import flatten, map_leaves, rebuild
 __all__ = ["checkpoint"]
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def checkpoint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call a function so that its backward pass recomputes it, and nothing inside is kept.
 
     Of what the function computes only its result stays in memory. The backward pass calls it

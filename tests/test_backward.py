@@ -375,6 +375,15 @@ def test_create_graph_inside_no_grad_records():
     assert ad.grad(first.sum(), x)[0].tolist() == [12.0]
 
 
+def test_backward_with_create_graph_inside_no_grad():
+    x = leaf(2.0)
+    y, z = (x**3).sum(), (x**2).sum()
+    with ad.no_grad():
+        y.backward(create_graph=True)
+        z.backward(create_graph=True)
+    assert ad.grad(x.grad.sum(), x)[0].tolist() == [12.0 + 2.0]
+
+
 def test_a_recorded_pass_does_not_touch_other_gradients():
     x, w = leaf(2.0), leaf(3.0)
     (g,) = ad.grad((w * x * x).sum(), x, create_graph=True)
@@ -957,6 +966,17 @@ def test_a_rule_that_gives_the_wrong_shape():
     with pytest.raises(RuleError, match=r"rule of careless.*\(1, 1, 1\).*\(2,\)"):
         careless(leaf(1.0, 2.0)).backward(np.ones(2))
 
+    @ad.primitive
+    def flattening(xp, x, /):
+        return x * 2
+
+    @flattening.vjp
+    def _(xp, g):
+        return g.sum()
+
+    with pytest.raises(RuleError, match=r"rule of flattening.*\(\).*\(2,\)"):
+        flattening(leaf(1.0, 2.0)).backward(np.ones(2))
+
 
 # -- threads ------------------------------------------------
 
@@ -1044,3 +1064,21 @@ def test_no_cycles():
     del y
     x.grad = None
     assert gc.collect() == 0
+
+
+def test_release_copies_only_what_others_hold():
+    """The gradient of a large parameter is not copied without need."""
+    from autodiff.engine.backward import release
+
+    found = {0: np.ones(3)}
+    g = found[0]
+    assert release(g) is g
+    other = g
+    assert release(g) is not g
+    del other
+    view = g[:2]
+    assert release(g) is not g
+    del view
+    assert release(g) is g
+    assert release(np.broadcast_to(g, (2, 3))).base is None
+    assert isinstance(release(np.float64(1.0)), np.ndarray)

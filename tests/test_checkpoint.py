@@ -112,6 +112,12 @@ def test_operands_that_no_gradient_reaches():
     assert second.requires_grad
 
 
+def test_a_keyword_named_function():
+    x = leaf(3)
+    y = ad.checkpoint(lambda x, *, function: function(x) * x, x, function=ad.exp)
+    same(ad.grad(y.sum(), x), [ad.exp(x) * (x + 1)])
+
+
 def test_nothing_to_differentiate():
     x = ad.tensor([1.0, 2.0])
     result = ad.checkpoint(lambda x: (x * 2, ad.argmax(x)), x)

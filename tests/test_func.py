@@ -3,6 +3,7 @@
 # ruff: noqa: ARG005 - hooks and functions that ignore their argument
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -286,6 +287,33 @@ def test_an_argument_returned_as_it_is():
     np.testing.assert_allclose(jacobian(lambda x: x)(X).numpy(), np.eye(3))
     assert grad(lambda x: x)(2.0).item() == 1.0
     assert [j.item() for j in jacobian(lambda x: (x, x))(2.0)] == [1.0, 1.0]
+
+
+def test_dictionaries_are_matched_by_key():
+    _, pullback = vjp(lambda x: {"a": x, "b": 10 * x}, X)
+    (g,) = pullback({"b": V, "a": X})
+    np.testing.assert_allclose(g.numpy(), X + 10 * V)
+
+
+def test_no_arguments():
+    value, pullback = vjp(lambda: ad.tensor(2.0))
+    assert value.item() == 2.0
+    assert pullback(1.0) == ()
+    assert grad(cube, argnums=())(2.0) == ()
+    assert jvp(lambda: ad.tensor(2.0), (), ())[1].item() == 0.0
+
+
+def test_one_tensor_twice_among_the_results():
+    def f(x):
+        y = x * x
+        return y, {"again": y}, None
+
+    value, pullback = vjp(f, X)
+    assert value[2] is None
+    (g,) = pullback((V, {"again": 10 * V}, None))
+    np.testing.assert_allclose(g.numpy(), 22 * X * V)
+    _, tangent = jvp(f, (X,), (V,))
+    np.testing.assert_allclose(tangent[1]["again"].numpy(), 2 * X * V)
 
 
 def test_functions_may_work_in_place():
@@ -585,6 +613,44 @@ def test_modes_are_restored_after_an_error():
             with pytest.raises(ZeroDivisionError):
                 transform(lambda x: 1 / 0, X)
             assert not ad.is_grad_enabled()
+
+
+def test_threads():
+    """Nested transforms in several threads at once, over one leaf and one pullback."""
+    w = ad.tensor(V, requires_grad=True)
+    _, pullback = vjp(lambda x: (x**3 * w).sum(), X)
+    expected = np.diag(6 * X * V)
+    failures = []
+
+    def work():
+        with ad.default_dtype(ad.float64):
+            for _ in range(20):
+                h = hessian(lambda x: (x**3 * w).sum())(X)
+                (g,) = pullback(1.0)
+                (linked,) = ad.grad(g.sum(), w)
+                if not (
+                    np.allclose(h.detach().numpy(), expected)
+                    and np.allclose(g.detach().numpy(), 3 * X**2 * V)
+                    and np.allclose(linked.numpy(), 3 * X**2)
+                ):
+                    failures.append(h)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert w.grad is None
+
+
+def test_functions_that_record_less_inside():
+    def f(x):
+        ad.set_grad_enabled(False)
+        return x * x
+
+    assert grad(f)(3.0).item() == 0.0
+    assert ad.is_grad_enabled()
 
 
 # -- errors ------------------------------------------------

@@ -33,8 +33,8 @@ from autodiff.trees import flatten, map_leaves, rebuild
 __all__ = ["Linearized", "select", "summary", "variable"]
 
 
-def _variable(xp: Namespace, x: Any, /) -> Any:  # noqa: ARG001
-    return x
+def _variable(xp: Namespace, x: Any, /) -> Any:
+    raise NotImplementedError  # it is only ever recorded
 
 
 def _same(xp: Namespace, g: Any) -> Any:  # noqa: ARG001
