@@ -212,6 +212,16 @@ def test_pinv_of_rank_deficient_matrices_keeping_their_rank():
     check(lambda a: (linalg.pinv(a @ ad.tensor(b)) * weight).sum(), a, tolerance=1e-6)
 
 
+@pytest.mark.parametrize("offset", [0, 1, -1])
+def test_trace_and_diagonal_take_the_last_two_axes(offset):
+    x = RNG.standard_normal((2, 3, 4))
+    diagonals = linalg.diagonal(x, offset=offset)
+    np.testing.assert_array_equal(diagonals.numpy(), np.linalg.diagonal(x, offset=offset))
+    np.testing.assert_allclose(linalg.trace(x, offset=offset).numpy(), diagonals.numpy().sum(-1))
+    check(lambda x: (linalg.trace(x, offset=offset) ** 2).sum(), x)
+    check(lambda x: (linalg.diagonal(x, offset=offset) ** 2).sum(), x)
+
+
 # -- powers, norms ----------------------------------------------------------------------------
 
 

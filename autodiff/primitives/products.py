@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive, standard
+from autodiff.errors import ShapeError, describe
 from autodiff.namespace import Namespace
 
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vecdot"]
@@ -42,17 +43,30 @@ def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> ad.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
     tensor([21., 43.], dtype=float32)
     """
-    # NumPy multiplies a batch matrix by matrix. Times one matrix, it is one tall matrix.
     try:
-        tall = x1.ndim > 2 and x2.ndim == 2 and x1.flags.c_contiguous
-    except AttributeError:  # a Python number, which NumPy refuses in its own words
-        tall = False
-    if tall:
-        *batch, rows, inner = x1.shape
-        if inner == x2.shape[0]:
+        # NumPy multiplies a batch matrix by matrix. Times one matrix, it is one tall matrix.
+        if x1.ndim > 2 and x2.ndim == 2 and x1.flags.c_contiguous:
+            *batch, rows, inner = x1.shape
             product = x1.reshape(prod(batch) * rows, inner) @ x2
             return product.reshape(*batch, rows, x2.shape[1])
-    return xp.matmul(x1, x2)
+        return xp.matmul(x1, x2)
+    except (ValueError, AttributeError) as error:
+        raise _misfit(x1, x2) from error
+
+
+def _misfit(x1: Array, x2: Array) -> ShapeError:
+    """Say why two operands have no matrix product, in other words than gufuncs'."""
+    call = f"matmul(x1: {describe(x1)}, x2: {describe(x2)})"
+    shape1, shape2 = getattr(x1, "shape", ()), getattr(x2, "shape", ())
+    if not shape1 or not shape2:
+        return ShapeError(f"{call}: a 0-d operand has no axis to sum over. Multiply with x1 * x2.")
+    axis = "last but one" if len(shape2) > 1 else "only"
+    inner = shape1[-1], shape2[-2:][0]
+    if inner[0] != inner[1]:
+        message = f"{call}: the last axis of x1 has size {inner[0]}, the {axis} axis of x2"
+        return ShapeError(f"{message} {inner[1]}. Make them equal; .mT transposes matrices.")
+    message = f"{call}: the leading axes {shape1[:-2]} and {shape2[:-2]} don't broadcast"
+    return ShapeError(f"{message}. Make them equal or 1 (see expand_dims).")
 
 
 @matmul.vjp("x1")
