@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"autodiff {__version__}")
     parser.add_argument("command", choices=list(_COMMANDS), metavar="COMMAND")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
     module, _ = _COMMANDS[parsed.command]
     try:

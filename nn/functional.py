@@ -69,48 +69,72 @@ def cross_entropy(
     True
     """
     logits, target = ad.asarray(input), ad.asarray(target)
-    classes = _check(logits, target, weight, ignore_index, reduction, label_smoothing)
+    _check(logits, target, weight, reduction, label_smoothing)
+    axis = min(1, logits.ndim - 1)
     with ad.name_scope("cross_entropy"):
-        axis = min(1, logits.ndim - 1)
         log_probabilities = ad.log_softmax(logits, axis=axis)
         if target.dtype.kind == "f":
-            if label_smoothing:
-                target = target * (1 - label_smoothing) + label_smoothing / classes
-            terms = target * log_probabilities
-            losses = -ad.sum(_weighted(terms, weight, axis), axis=axis)
-            if reduction != "mean":
-                return ad.sum(losses) if reduction == "sum" else losses
-            return ad.sum(losses) / max(1, logits.size // classes)
-        index = ad.expand_dims(target, axis=axis)
-        counts = target != ignore_index
-        plain = weight is None and bool(ad.all(counts))
-        if not plain:
-            index = ad.where(index == ignore_index, 0, index)
-        chosen = ad.take_along_axis(log_probabilities, index, axis=axis)
-        losses = -ad.squeeze(chosen, axis=axis)
-        if label_smoothing:
-            spread = -ad.mean(_weighted(log_probabilities, weight, axis), axis=axis)
-        if plain:
-            if label_smoothing:
-                losses = (1 - label_smoothing) * losses + label_smoothing * spread
-            if reduction == "mean" and losses.size:
-                return ad.mean(losses)
-            return losses if reduction == "none" else ad.sum(losses)
-        share = ad.astype(counts, logits.dtype)
-        if weight is not None:
-            share = share * ad.squeeze(
-                ad.take(ad.asarray(weight), index.reshape(-1)).reshape(index.shape), axis=axis
+            return _of_probabilities(
+                log_probabilities, target, weight, axis, reduction, label_smoothing
             )
+        counts = _counting(logits, target, axis, ignore_index)
+        return _of_indices(
+            log_probabilities, target, counts, weight, axis, reduction, label_smoothing
+        )
+
+
+def _of_probabilities(
+    log_probabilities: ad.Tensor,
+    target: ad.Tensor,
+    weight: Any,
+    axis: int,
+    reduction: str,
+    label_smoothing: float,
+) -> ad.Tensor:
+    classes = log_probabilities.shape[axis]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    losses = -ad.sum(_weighted(target * log_probabilities, weight, axis), axis=axis)
+    if reduction == "none":
+        return losses
+    total = ad.sum(losses)
+    return total / max(1, losses.size) if reduction == "mean" else total
+
+
+def _of_indices(
+    log_probabilities: ad.Tensor,
+    target: ad.Tensor,
+    counts: ad.Tensor | None,
+    weight: Any,
+    axis: int,
+    reduction: str,
+    label_smoothing: float,
+) -> ad.Tensor:
+    """Compute the losses where ``counts`` (None: everywhere) and reduce them."""
+    if counts is not None:
+        target = ad.where(counts, target, 0)
+    index = ad.expand_dims(target, axis=axis)
+    chosen = ad.take_along_axis(log_probabilities, index, axis=axis)
+    losses = -ad.squeeze(chosen, axis=axis)
+    share = None if counts is None else ad.astype(counts, losses.dtype)
+    if weight is not None:
+        each = ad.take(ad.asarray(weight), target.reshape(-1)).reshape(target.shape)
+        share = each if share is None else share * each
+    if share is not None:
         losses = losses * share
-        if label_smoothing:
+    if label_smoothing:
+        spread = -ad.mean(_weighted(log_probabilities, weight, axis), axis=axis)
+        if counts is not None:
             spread = ad.where(counts, spread, 0.0)
-            losses = (1 - label_smoothing) * losses + label_smoothing * spread
-        if reduction == "none":
-            return losses
-        total = ad.sum(share)
-        if reduction == "sum" or not bool(total):
-            return ad.sum(losses)
-        return ad.sum(losses) / total
+        losses = (1 - label_smoothing) * losses + label_smoothing * spread
+    if reduction == "none":
+        return losses
+    if reduction == "sum" or not losses.size:
+        return ad.sum(losses)
+    if share is None:
+        return ad.mean(losses)
+    total = ad.sum(share)
+    return ad.sum(losses) / total if bool(total) else ad.sum(losses)
 
 
 def _weighted(terms: ad.Tensor, weight: Any, axis: int) -> ad.Tensor:
@@ -121,18 +145,16 @@ def _weighted(terms: ad.Tensor, weight: Any, axis: int) -> ad.Tensor:
     return terms * ad.asarray(weight).reshape(shape)
 
 
+def _describe(logits: ad.Tensor, target: ad.Tensor) -> str:
+    operands = f"input: {ad.errors.describe(logits)}, target: {ad.errors.describe(target)}"
+    return f"cross_entropy({operands})"
+
+
 def _check(
-    logits: ad.Tensor,
-    target: ad.Tensor,
-    weight: Any,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-) -> int:
-    """Check the operands of a cross-entropy; return the number of classes."""
-    what = (
-        f"cross_entropy(input: {ad.errors.describe(logits)}, target: {ad.errors.describe(target)})"
-    )
+    logits: ad.Tensor, target: ad.Tensor, weight: Any, reduction: str, label_smoothing: float
+) -> None:
+    """Raise unless shapes, dtypes and options fit together."""
+    what = _describe(logits, target)
     if reduction not in ("mean", "sum", "none"):
         message = f"{what}: the reduction {reduction!r} is unknown"
         raise ad.OptionError(f"{message}. Give 'mean', 'sum' or 'none'.")
@@ -150,7 +172,7 @@ def _check(
     labels = (*logits.shape[:axis], *logits.shape[axis + 1 :])
     if target.dtype.kind == "f":
         if target.shape == logits.shape:
-            return classes
+            return
         if target.shape == labels:
             message = f"{what}: class indices must be integers"
             raise ad.DTypeError(f"{message}. Cast them with target.astype(autodiff.int64).")
@@ -162,20 +184,26 @@ def _check(
     if target.shape != labels:
         message = f"{what}: the class indices do not fit the logits"
         raise ad.ShapeError(f"{message}. Give a target of shape {labels}.")
-    bad = ((target < 0) | (target >= classes)) & (target != ignore_index)
+
+
+def _counting(
+    logits: ad.Tensor, target: ad.Tensor, axis: int, ignore_index: int
+) -> ad.Tensor | None:
+    """Return where a label counts, None for everywhere; raise for one that is no class."""
+    if not target.size:
+        return None
+    classes: int = logits.shape[axis]
+    lowest, highest = ad.min(target).item(), ad.max(target).item()
+    if lowest >= 0 and highest < classes and not lowest <= ignore_index <= highest:
+        return None
+    counts = target != ignore_index
+    bad = ((target < 0) | (target >= classes)) & counts
     if bool(ad.any(bad)):
-        at = int(ad.argmax(ad.astype(bad.reshape(-1), ad.int64)))
-        where = ""
-        if labels:
-            place = []
-            for size in reversed(labels):
-                at, rest = divmod(at, size)
-                place.append(rest)
-            position = tuple(reversed(place))
-            value = target[position].item()
-            where = f" at index {position[0] if len(position) == 1 else position}"
-        else:
-            value = target.item()
-        message = f"{what}: the label {value}{where} is not one of the {classes} classes"
-        raise ad.DomainError(f"{message}. Give labels from 0 to {classes - 1}.")
-    return classes
+        position = tuple(axis[0].item() for axis in ad.nonzero(bad)) if target.ndim else ()
+        at = ", ".join(map(str, position))
+        where = f" at index {at if target.ndim == 1 else f'({at})'}" if target.ndim else ""
+        message = f"{_describe(logits, target)}: the label {target[position].item()}{where}"
+        raise ad.DomainError(
+            f"{message} is not one of the {classes} classes. Give labels from 0 to {classes - 1}."
+        )
+    return counts

@@ -81,13 +81,6 @@ class Description:
         self.vertices.append(vertex)
         return len(self.vertices) - 1
 
-    def sources(self) -> list[list[int]]:
-        """Return for every vertex the positions of those that flow into it."""
-        found: list[list[int]] = [[] for _ in self.vertices]
-        for edge in self.edges:
-            found[edge.target].append(edge.source)
-        return found
-
     def targets(self) -> list[list[int]]:
         """Return for every vertex the positions of those that it flows into."""
         found: list[list[int]] = [[] for _ in self.vertices]

@@ -56,7 +56,8 @@ paint-order:stroke}
 
 def _size(vertex: Vertex, text: Label) -> tuple[float, float]:
     """Return a vertex's width and height."""
-    first = text_width(text.title, _TITLE) + text_width(text.detail, _ROW)
+    bold = 1.0 if vertex.kind == "operation" else 1.08
+    first = bold * text_width(text.title, _TITLE) + text_width(text.detail, _ROW)
     widths = [first + (_SPACE if text.title and text.detail else 0.0)]
     widths += [text_width(f"{word} {value}", _ROW) for word, value in text.rows]
     lines = len(text.rows) + bool(text.title or text.detail)

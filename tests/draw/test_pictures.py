@@ -112,6 +112,48 @@ def test_several_results_are_drawn():
     assert operations.count("output") == 2
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_variadic_operations_are_drawn(recorded):
+    x = ad.tensor([1.0, 1.0], requires_grad=True, name="x")
+    if recorded:
+        with ad.record():
+            y = ad.stack([x, ad.zeros(2), x])
+    else:
+        y = ad.stack([x, ad.zeros(2), x])
+    description = draw.describe_graph(y)
+    assert [edge.operand for edge in description.edges[:3]] == [
+        "arrays[0]",
+        "arrays[1]",
+        "arrays[2]",
+    ]
+    assert [vertex.kind for vertex in description.vertices].count("constant") == 1
+
+
+def test_optional_operands_that_were_left_out_are_not_drawn():
+    x = ad.ones(2, requires_grad=True)
+    kinds = [vertex.kind for vertex in draw.describe_graph(ad.clip(x, None, 3.0)).vertices]
+    assert kinds.count("constant") <= 1
+
+
+def test_weights_that_several_layers_use_lie_outside_of_each():
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential({"a": nn.Sequential(layer), "b": nn.Sequential(layer)})
+    vertices = draw.describe_graph(model(ad.ones((1, 2)))).vertices
+    assert {v.scope for v in vertices if v.name == "weight"} == {("Sequential",)}
+
+
+def test_wide_and_long_names_have_room():
+    name = "encoder.layers.3.self_attn.out_proj.weight"
+    y = ad.exp(ad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name=name))
+    y.name = "\N{CJK UNIFIED IDEOGRAPH-6F22}" * 5
+    found = texts(draw.svg(y))
+    assert found[0] == "encoder.layers.3…out_proj.weight2 x 2"
+    assert name in draw.svg(y)  # as a tooltip
+    with ad.detect_anomaly():
+        z = ad.where(ad.asarray(True), ad.exp(y), 0.0)
+    assert "test_pictures.py" in draw.svg(z.sum())
+
+
 def test_repeated_operands_are_two_edges():
     x = ad.tensor(3.0, requires_grad=True)
     description = draw.describe_graph(x * x)
