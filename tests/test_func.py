@@ -589,6 +589,22 @@ def test_backward_inside_a_function():
     assert w.grad.item() == 4.0
 
 
+def test_a_pullback_records_as_its_own_caller_does():
+    w = ad.tensor(V, requires_grad=True)
+
+    def f(x):
+        return x * x * w
+
+    _, pullback = vjp(f, X)
+    assert pullback(np.ones(3))[0].requires_grad
+    with ad.no_grad():
+        assert not pullback(np.ones(3))[0].requires_grad
+        value, quiet = vjp(f, X)
+    assert not value.requires_grad
+    (g,) = quiet(np.ones(3))
+    np.testing.assert_allclose(ad.grad(g.sum(), w)[0].numpy(), 2 * X)
+
+
 def test_a_stop_inside():
     def f(x):
         with ad.no_grad():

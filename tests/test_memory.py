@@ -125,6 +125,7 @@ def chain(length):
     return x, y
 
 
+@pytest.mark.slow
 def test_a_million_nodes(no_collector):
     x, y = chain(1_000_000)
     assert y.item() == 1_000_001.0
