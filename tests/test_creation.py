@@ -233,3 +233,9 @@ def test_from_dlpack_of_pytorch():
     theirs[0] = 5
     assert ours[0].item() == 5
     assert torch.from_dlpack(ad.tensor([1.0, 2.0])).tolist() == [1, 2]
+
+
+def test_linspace_of_tensors_takes_a_dtype():
+    made = ad.linspace(ad.tensor(0.0, requires_grad=True), 1.0, 3, dtype=ad.float64)
+    assert made.dtype == np.float64
+    assert made.requires_grad

@@ -305,6 +305,10 @@ def test_unknown_options():
     with pytest.raises(UnsupportedFunctionError, match="order='F'"):
         np.reshape(x, (9,), order="F")
     assert np.exp(x, where=True, casting="same_kind").shape == (3, 3)
+    with pytest.raises(UnsupportedFunctionError, match="'order'"):
+        np.einsum("ij->ji", x, order="F")
+    with pytest.raises(UnsupportedFunctionError, match="order='F'"):
+        np.transpose(np.reshape(x, (9,), order="F"))
 
 
 def test_writing_into_an_array():
@@ -318,6 +322,8 @@ def test_writing_into_an_array():
         np.sum(ad.tensor(A), axis=0, out=array)
     with pytest.raises(UnsupportedFunctionError, match="'out'"):
         np.cumsum(x, out=array)
+    with pytest.raises(UnsupportedFunctionError, match="out="):
+        np.round(x, 1, out=array)
     with pytest.raises(UnsupportedFunctionError, match="out="):
         np.add(V, V, out=x)
     with pytest.raises(RuntimeError, match="detach"):
