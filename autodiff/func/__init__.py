@@ -13,6 +13,7 @@ have the structure of the arguments, with tensors as leaves. (``autodiff.grad`` 
 thing: it differentiates tensors that were computed already.)
 """
 
-from autodiff.func.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autodiff.func.jacobians import hessian, hvp, jacobian, jvp
+from autodiff.func.transforms import grad, value_and_grad, vjp
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
