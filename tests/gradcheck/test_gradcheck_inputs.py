@@ -1,0 +1,194 @@
+"""What may be given as inputs, and that the user gets everything back as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+
+
+def names(report):
+    return [row.name for row in report.inputs]
+
+
+def test_arguments_are_named_after_the_parameters():
+    def f(weight, *, scale=2.0):
+        return (weight * scale).sum()
+
+    assert names(ad.gradcheck(f, np.ones(2))) == ["weight"]
+    assert names(ad.gradcheck(lambda a, b: a * b, [np.ones(2), 3.0])) == ["a", "b"]
+    assert names(ad.gradcheck(lambda *xs: sum(xs), [np.ones(2), np.ones(2)])) == [
+        "input 0",
+        "input 1",
+    ]
+    named = ad.tensor([1.0, 2.0], name="bias")
+    assert names(ad.gradcheck(lambda x: x * x, named)) == ["bias"]
+
+
+def test_dicts_and_nested_structures_are_given_as_they_are():
+    parameters = {"layer": {"w": np.ones((2, 2)), "b": np.zeros(2)}, "scale": np.ones(())}
+
+    def f(p):
+        return ad.tanh(p["layer"]["w"] @ np.ones(2) + p["layer"]["b"]) * p["scale"]
+
+    assert names(ad.gradcheck(f, parameters)) == ["layer.w", "layer.b", "scale"]
+    report = ad.gradcheck(lambda ps, x: ps[0] * x + ps[1], ([np.ones(2), np.zeros(2)], np.ones(2)))
+    assert names(report) == ["ps[0]", "ps[1]", "x"]
+
+
+def test_structured_outputs():
+    report = ad.gradcheck(lambda x: {"a": x * x, "b": [ad.exp(x), (x.sum(), 3 * x)]}, np.ones(3))
+    assert report.ok
+    assert ad.gradcheck(lambda x: ad.topk(x, 2), np.array([1.0, 3.0, 2.0])).ok
+
+
+def test_a_model_keeps_its_names_and_its_state():
+    model = nn.MLP([4, 5, 3])
+    x = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    labels = np.array([0, 1, 2, 0, 1, 2])
+
+    def loss():
+        return nn.functional.cross_entropy(model(x), labels)
+
+    loss().backward()
+    before = {
+        name: (p.array, p.node, p.array.copy(), p.grad) for name, p in model.named_parameters()
+    }
+    report = ad.gradcheck(loss, model.named_parameters())
+    assert report.ok
+    assert names(report) == list(before)
+    assert {row.dtype for row in report.inputs} == {"float32"}
+    assert ad.gradcheck(lambda m: nn.functional.cross_entropy(m(x), labels), model, mode="fast").ok
+    assert ad.gradcheck(loss, model, mode="fast").ok
+    for name, p in model.named_parameters():
+        array, node, values, grad = before[name]
+        assert p.array is array
+        assert p.node is node
+        assert p.grad is grad
+        np.testing.assert_array_equal(p.array, values)
+
+
+@pytest.mark.parametrize("after", [0, 3, 30])
+def test_everything_is_given_back_when_the_function_raises(after):
+    w = ad.tensor(np.array([1.0, 2.0], np.float32), requires_grad=True, name="w")
+    frozen = ad.tensor([3.0])
+    held = [(t, t.array, t.node, t.array.copy()) for t in (w, frozen)]
+    calls = 0
+
+    def f(w, frozen):
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise KeyError(calls)
+        return (w * w).sum() * frozen
+
+    with pytest.raises(KeyError):
+        ad.gradcheck(f, (w, frozen))
+    for t, array, node, values in held:
+        assert t.array is array
+        assert t.node is node
+        np.testing.assert_array_equal(t.array, values)
+
+
+def test_the_function_is_differenced_in_float64():
+    seen = set()
+
+    def f(x):
+        seen.add(x.dtype)
+        return ad.exp(x).sum()
+
+    ad.gradcheck(f, np.ones(2, np.float32))
+    assert seen == {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def test_half_precision_and_a_cast_inside_the_function():
+    x = np.random.default_rng(0).uniform(0.5, 2, 6)
+    assert ad.gradcheck(lambda x: ad.exp(x) * x, x.astype(np.float16)).ok
+    assert ad.gradcheck(lambda x: (ad.exp(ad.astype(x, np.float32)) * 2).sum(), x).ok
+
+
+def test_one_tensor_given_twice_is_one_variable():
+    x = ad.tensor([1.0, 2.0])
+    report = ad.gradcheck(lambda a, b: a * b, (x, x))
+    assert names(report) == ["a"]
+    assert report.ok
+
+
+def test_results_of_operations_may_be_inputs():
+    a = ad.tensor([1.0, 2.0], requires_grad=True)
+    b = a * 2
+    node = b.node
+    assert ad.gradcheck(lambda b: ad.exp(b).sum(), b).ok
+    assert b.node is node
+
+
+def test_empty_and_0_d_inputs():
+    report = ad.gradcheck(lambda x, y: x.sum() + y * y, (np.zeros((0, 3)), 2.0))
+    assert [row.checked for row in report.inputs] == ["0", "1"]
+    with pytest.raises(ad.OptionError, match="no entry to vary"):
+        ad.gradcheck(lambda x: x.sum(), np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "words"),
+    [
+        (np.arange(3), ad.DTypeError, r"'x' is \(3,\) int64, which has no derivative.*close over"),
+        (np.ones(2) + 1j, ad.DTypeError, r"'x' is \(2,\) complex128.*f\(re \+ 1j \* im\)"),
+        ([True], ad.DTypeError, "no derivative"),
+        ("text", ad.OptionError, "is a str, not an array"),
+        (np.array([1.0, np.nan]), ad.OptionError, "NaN or an infinity"),
+    ],
+)
+def test_what_has_no_derivative_is_refused(inputs, error, words):
+    with pytest.raises(error, match=words):
+        ad.gradcheck(lambda x: x.sum(), inputs)
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda _: 1.0, "returned a float, not a tensor"),
+        (lambda x: x.detach().numpy(), "returned a ndarray, not a tensor"),
+        (lambda _: None, "no floating tensor"),
+        (lambda x: x > 0, "no floating tensor"),
+    ],
+)
+def test_a_function_that_returns_no_tensor_is_refused(f, words):
+    with pytest.raises(ad.OptionError, match=words):
+        ad.gradcheck(f, np.ones(2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": "slow"}, {"kinks": "ignore"}, {"order": 3}, {"estimator": "forward"}],
+)
+def test_unknown_options_are_refused(options):
+    with pytest.raises(ad.OptionError, match="is none of"):
+        ad.gradcheck(lambda x: x, np.ones(2), **options)
+
+
+def test_a_function_that_is_not_finite_is_not_checked():
+    with (
+        pytest.warns(RuntimeWarning)
+        if False
+        else pytest.raises(ad.GradientCheckError, match="not finite at this point")
+    ):
+        ad.gradcheck(lambda x: ad.exp(x * 1e4), np.ones(2))
+
+
+def test_modes_of_the_thread_do_not_matter():
+    with ad.no_grad():
+        assert ad.gradcheck(lambda x: x * x, np.ones(2)).ok
+        assert not ad.is_grad_enabled()
+    with ad.default_dtype(ad.float64):
+        assert ad.gradcheck(lambda x: x * ad.tensor([0.1, 0.2]), np.ones(2)).ok
+
+
+def test_a_gradient_of_a_gradient_inside_the_function():
+    def penalty(x):
+        (g,) = ad.grad(ad.sin(x).sum(), [x], create_graph=True)
+        return (g * g).sum()
+
+    assert ad.gradcheck(penalty, np.array([0.3, 1.0]), order=2).ok

@@ -1,0 +1,203 @@
+"""The report: its text, its HTML, its plot, and its estimators."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.checking.differences import default_step
+from tests.gradcheck.planted import WRONG, mlp, off_by_one_percent
+
+
+def wrong_report(**options):
+    f, x = WRONG["one entry off by 1 %"](np.random.default_rng(0))
+    return ad.gradcheck(f, x, raises=False, **options)
+
+
+def test_a_table_of_80_columns():
+    inputs = {
+        f"encoder.blocks.{i}.attention.projection.weight_{'long' * 9}": np.ones((2, 3, 1, 4))
+        for i in range(3)
+    }
+    report = ad.gradcheck(lambda p: sum(ad.exp(x).sum() for x in p.values()), inputs)
+    lines = str(report).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == f"Gradient ok (full mode, richardson, {report.evaluations:,} evaluations)"
+    assert lines[1].split() == ["input", "shape", "dtype", "checked", "error", "allowed", "verdict"]
+    assert all(line.endswith("ok") for line in lines[3::2])
+    assert all(line.startswith("  worst at [") for line in lines[4::2])
+    assert max(map(len, str(wrong_report()).splitlines())) <= 80
+
+
+def test_many_inputs_take_a_line_each():
+    inputs = [np.ones(2) for _ in range(20)]
+    report = ad.gradcheck(lambda *xs: sum(ad.exp(x).sum() for x in xs), inputs)
+    assert len(str(report).splitlines()) == 23
+
+
+def test_the_message_of_the_error_is_the_report():
+    f, x = WRONG["one entry off by 1 %"](np.random.default_rng(0))
+    with pytest.raises(ad.GradientCheckError) as caught:
+        ad.gradcheck(f, x)
+    assert isinstance(caught.value, AssertionError)
+    assert str(caught.value) == str(caught.value.report)
+    text = str(caught.value)
+    assert "one entry" not in text
+    assert "Where: the derivative rule of off_by_one_percent for its operand 'x' is" in text
+
+
+def test_truth_worst_and_verdicts():
+    report = wrong_report()
+    assert not report
+    assert len(report.wrong) == 1
+    assert report.worst(1) == list(report.wrong)
+    (entry,) = report.wrong
+    assert entry.computed == pytest.approx(1.01 * entry.expected, rel=1e-6)
+    assert entry.error == pytest.approx(abs(entry.computed - entry.expected))
+    assert entry.ratio > 1e4
+    assert str(entry).startswith("x[")
+    assert report.worst(0) == []
+    assert bool(ad.gradcheck(lambda x: x * x, np.ones(2)))
+
+
+def test_unresolvable_is_not_passed():
+    report = ad.gradcheck(lambda x: (x * 1e-9).sum() + 1e6, np.ones(2), raises=False)
+    assert not report.ok
+    assert not report.wrong
+    assert len(report.unresolvable) == 2
+    assert "NOT RESOLVED" in str(report)
+    assert "drowned in the differences'" in str(report)
+    with pytest.raises(ad.GradientCheckError):
+        ad.gradcheck(lambda x: (x * 1e-9).sum() + 1e6, np.ones(2))
+    # Beside entries that are resolved it is reported, and the check passes.
+    mixed = ad.gradcheck(lambda x: (x * np.array([1e-12, 1.0])).sum(), np.ones(2))
+    assert [entry.index for entry in mixed.unresolvable] == [(0,)]
+
+
+def test_html_escapes_and_holds_every_row():
+    report = ad.gradcheck(lambda p: p["<b>"] * 2.0, {"<b>": np.ones(2)})
+    html = report._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html.replace("<b>Gradient", "")
+    assert html.count("<tr>") == 2
+    assert "font-weight:bold" in wrong_report()._repr_html_()
+
+
+def test_h_rtol_and_atol_are_taken():
+    f, x = WRONG["one entry off by 1 %"](np.random.default_rng(0))
+    assert ad.gradcheck(f, x, rtol=0.02).ok
+    assert ad.gradcheck(f, x, atol=1.0).ok
+    report = ad.gradcheck(lambda x: ad.exp(x).sum(), np.array([2.0]), h=2.0**-10)
+    assert report.entries[0].step == pytest.approx(2.0**-9, rel=1e-6)
+    default = ad.gradcheck(lambda x: ad.exp(x).sum(), np.array([2.0])).entries[0].step
+    assert default == pytest.approx(2 * default_step(2.0**-52), rel=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["richardson", "central", "complex", "taylor"])
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_every_estimator_tells_right_from_wrong(estimator, mode):
+    _, x = mlp(np.random.default_rng(0), sizes=(3, 4, 2), batch=3)
+
+    def smooth(*parameters):
+        return ad.exp(ad.tanh(parameters[0]) @ parameters[2]).sum()
+
+    assert ad.gradcheck(smooth, x, estimator=estimator, mode=mode).ok
+
+    def cut_off(*parameters):
+        return (ad.exp(parameters[1]) * parameters[1].detach()).sum()
+
+    report = ad.gradcheck(cut_off, x, estimator=estimator, mode=mode, raises=False)
+    assert not report.ok
+    assert report.wrong
+    assert f", {estimator}," in str(report)
+    if estimator == "taylor":
+        assert "a Taylor slope of 1.0" in " ".join(str(report).split())
+
+
+def test_the_complex_step_refuses_what_is_not_analytic():
+    with pytest.raises(ad.OptionError, match=r"abs, called at .*not known to be analytic"):
+        ad.gradcheck(ad.abs, np.ones(2), estimator="complex")
+
+
+def test_the_same_seed_gives_the_same_report():
+    f, x = mlp(np.random.default_rng(0))
+    one, other = (str(ad.gradcheck(f, x, mode="fast", seed=3)) for _ in range(2))
+    assert one == other
+
+
+def test_auto_chooses_by_size():
+    assert ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(100)).mode == "full"
+    assert ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(3000)).mode == "fast"
+
+
+def test_progress_bar(capsys):
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(20), progress=True)
+    assert "gradcheck x" in capsys.readouterr().err
+
+
+def test_plot_shows_orders_and_levels_off_where_it_is_wrong():
+    matplotlib = pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    report = ad.gradcheck(lambda x: ad.exp(ad.sin(x)).sum(), np.array([0.4, 1.3]))
+    found = report.sweep(report.entries[0])
+    assert set(found.errors) == {"forward", "central", "Richardson", "complex step"}
+    coarse = slice(2, 5)
+    for name, order in (("forward", 1), ("central", 2), ("Richardson", 4)):
+        slope = np.polyfit(np.log(found.steps[coarse]), np.log(found.errors[name][coarse]), 1)[0]
+        assert slope == pytest.approx(order, abs=0.3)
+    assert found.errors["complex step"].max() < 1e-14
+    ax = report.plot()
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(found.errors)
+    assert any("slope" in text.get_text() for text in ax.texts)
+
+    wrong = wrong_report()
+    level = wrong.sweep(wrong.worst(1)[0]).errors["central"][10:25]
+    np.testing.assert_allclose(level, 0.01 / 1.01, rtol=1e-3)
+    assert wrong.plot(ax=plt.subplots()[1]) is not None
+    plt.close("all")
+
+
+def test_plot_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ad.MissingExtraError, match=r"autodiff\[plot\]"):
+        wrong_report().plot()
+
+
+def test_second_order_is_skipped_where_the_first_is_wrong():
+    f, x = WRONG["one entry off by 1 %"](np.random.default_rng(0))
+    report = ad.gradcheck(f, x, order=2, raises=False)
+    assert report.second is None
+    report = ad.gradcheck(ad.exp, np.ones(2), order=2)
+    assert report.second.ok
+    assert "Second derivatives ok" in str(report)
+
+
+def test_a_guilty_operation_in_the_middle_of_many():
+    x = np.random.default_rng(0).standard_normal((4, 5))
+
+    def f(x):
+        h = ad.sin(ad.exp(x) * 2)
+        h = off_by_one_percent(h, 7)
+        return ad.tanh(h @ np.ones((5, 3))).sum()
+
+    report = ad.gradcheck(f, x, raises=False)
+    assert report.guilty.operation == "off_by_one_percent"
+    assert "h = off_by_one_percent(h, 7)" in report.guilty.origin
+
+
+def test_a_hook_that_changes_a_gradient_is_suspected():
+    def f(x):
+        y = x * x
+        y.register_hook(lambda g: g * 2)
+        return y.sum()
+
+    report = ad.gradcheck(f, np.ones(3), raises=False)
+    assert not report.ok
+    assert "a hook that changes a gradient?" in " ".join(str(report).split())
