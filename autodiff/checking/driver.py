@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.checking.check import Checker, Settings, VariableCheck
+from autodiff.checking.check import Checker, Settings
 from autodiff.checking.function import Function, gradient_projection
 from autodiff.checking.kinks import ANALYTIC, CONTROL_FLOW
 from autodiff.checking.locate import find_guilty, first_random
+from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
 from autodiff.checking.report import GradientReport, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
@@ -159,9 +160,9 @@ def _check(
     for k, variable in enumerate(function.variables):
         if chosen == "full":
             ticks = _ticks(variable.name, given[k].size, progress)
-            checks.append(checker.full(k, ticks))
+            checks.append(full(checker, k, ticks))
         else:
-            checks.append(checker.fast(k))
+            checks.append(fast(checker, k))
     notes = list(checker.notes)
     guilty = None
     if not {check.verdict for check in checks} <= {"ok", "kink", "skipped"}:

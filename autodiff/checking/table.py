@@ -127,7 +127,7 @@ def _sections(report: GradientReport) -> list[tuple[str, list[str]]]:
         if report.guilty.others:
             items = [f"and more at {report.guilty.others} other lines"]
         sections.append((f"Where: {report.guilty}", items))
-    wrong = report.wrong
+    wrong = sorted(report.wrong, key=lambda entry: entry.ratio, reverse=True)
     if len(wrong) > 1:
         items = [_item(entry) for entry in wrong[:_LISTED]]
         if len(wrong) > _LISTED:

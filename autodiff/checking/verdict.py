@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OK", "RESOLUTION", "UNRESOLVED", "WRONG", "judge"]
+__all__ = ["KINK", "OK", "RANK", "RESOLUTION", "SKIPPED", "UNRESOLVED", "WRONG", "judge"]
 
 Array = np.ndarray[Any, Any]
 
-OK, WRONG, UNRESOLVED = "ok", "WRONG", "unresolved"
+OK, WRONG, UNRESOLVED, KINK, SKIPPED = "ok", "WRONG", "unresolved", "kink", "skipped"
+
+RANK = {OK: 0, SKIPPED: 1, KINK: 2, UNRESOLVED: 3, WRONG: 4}
+"""How grave a verdict is."""
 
 RESOLUTION = 0.01
 """How large the differences' error may be beside a number that passes."""

@@ -124,9 +124,11 @@ def test_results_of_operations_may_be_inputs():
     assert b.node is node
 
 
-def test_empty_and_0_d_inputs():
-    report = ad.gradcheck(lambda x, y: x.sum() + y * y, (np.zeros((0, 3)), 2.0))
-    assert [row.checked for row in report.inputs] == ["0", "1"]
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+def test_empty_and_0_d_inputs(mode, shape):
+    report = ad.gradcheck(lambda x, y: x.sum() + y * y, (np.zeros(shape), 2.0), mode=mode)
+    assert [row.checked[0] for row in report.inputs] == ["0", "1"]
     with pytest.raises(ad.OptionError, match="no entry to vary"):
         ad.gradcheck(lambda x: x.sum(), np.zeros(0))
 

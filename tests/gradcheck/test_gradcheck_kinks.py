@@ -66,7 +66,7 @@ def test_kinks_may_fail_or_be_skipped():
     with pytest.raises(ad.GradientCheckError, match="at a kink with slopes -1 and 1"):
         ad.gradcheck(lambda x: abs(x).sum(), x, kinks="fail")
     report = ad.gradcheck(lambda x: abs(x).sum(), x, kinks="skip")
-    assert [entry.verdict for entry in report.entries] == ["skipped"]
+    assert {entry.verdict for entry in report.entries} == {"skipped", "ok"}
     assert ad.gradcheck(lambda x: abs(x).sum(), x[1:], kinks="fail")
 
 
