@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from autodiff.draw.geometry import common_prefix
 from autodiff.engine.node import Handle, Leaf, Node
 from autodiff.errors import DTypeError, GraphError, OptionError, describe
 
@@ -268,19 +269,9 @@ def _settle_leaves(description: Description) -> None:
     for vertex, users in zip(description.vertices, targets, strict=True):
         if vertex.kind == "leaf" or (vertex.kind == "constant" and vertex.shape == ()):
             scopes = [description.vertices[user].scope for user in users]
-            vertex.scope = _common(scopes) if scopes else ()
+            vertex.scope = common_prefix(scopes) if scopes else ()
         elif vertex.kind == "constant":
             vertex.scope = ()
-
-
-def _common(scopes: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the scopes that all have in common, outermost first."""
-    length = 0
-    for parts in zip(*scopes, strict=False):
-        if len(set(parts)) > 1:
-            break
-        length += 1
-    return scopes[0][:length]
 
 
 def _array(tensor: Any) -> Any:

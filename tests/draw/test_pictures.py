@@ -184,6 +184,19 @@ def test_svg_frames_scopes_and_shows_shapes():
     assert any(text.startswith("‖gradient‖ ") for text in found)
 
 
+def test_scopes_beside_one_another_have_their_frames():
+    class Attention(nn.Module):
+        def __init__(self):
+            self.query, self.key, self.value = (nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, x):
+            scores = self.query(x) @ self.key(x).mT / 2.0
+            return ad.softmax(scores, axis=-1) @ self.value(x)
+
+    found = texts(draw.svg(Attention()(ad.ones((3, 4), requires_grad=True))))
+    assert {"query: Linear", "key: Linear", "value: Linear"} <= set(found)
+
+
 def test_svg_is_the_same_every_time():
     loss, names = mlp_loss()
     assert draw.svg(loss, names) == draw.svg(loss, names)

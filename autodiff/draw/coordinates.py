@@ -1,0 +1,226 @@
+"""How far to the right each vertex lies: long paths straight, fans centred, scopes apart."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from autodiff.draw.geometry import INSIDE, MOST_SWEEPS, Place, Scope, distance
+
+__all__ = ["assign_x", "part_scopes", "spines"]
+
+_STRAIGHT = 30.0  # how much more a straight path counts than a short one
+
+
+def spines(places: list[Place], above: list[list[int]]) -> list[int]:
+    """Return for each vertex the one above it that continues its longest path, -1 for none.
+
+    That path is drawn straight; what joins it from the side gives way.
+    """
+    depth = [0] * len(places)
+    spine = [-1] * len(places)
+    for vertex in sorted(range(len(places)), key=lambda v: places[v].rank):
+        ranked = sorted(above[vertex], key=lambda v: -depth[v])
+        if ranked:
+            depth[vertex] = depth[ranked[0]] + 1
+            if len(ranked) == 1 or depth[ranked[0]] > depth[ranked[1]]:
+                spine[vertex] = ranked[0]
+    return spine
+
+
+def assign_x(
+    layers: list[list[int]],
+    places: list[Place],
+    above: list[list[int]],
+    below: list[list[int]],
+    spine: list[int],
+) -> None:
+    """Place every rank as near to its neighbours as the distances allow, by sweeps."""
+    distances = [[distance(places[a], places[b]) for a, b in pairwise(layer)] for layer in layers]
+    for layer, apart in zip(layers, distances, strict=True):
+        x = -sum(apart) / 2
+        for vertex, step in zip(layer, [0.0, *apart], strict=True):
+            x += step
+            places[vertex].x = x
+    on_spine = {v for v in range(len(places)) if spine[v] >= 0} | {v for v in spine if v >= 0}
+
+    def weight(upper: int, lower: int) -> float:
+        return _STRAIGHT if spine[lower] == upper else 1.0
+
+    size = sum(map(len, layers))
+    sweeps = max(2, min(MOST_SWEEPS, 20_000 // max(1, size)))
+    for sweep in range(sweeps):
+        down = sweep % 2 == 0
+        for rank in range(len(layers)) if down else reversed(range(len(layers))):
+            wanted, weights = [], []
+            for vertex in layers[rank]:
+                near = [(places[n].x, weight(n, vertex)) for n in above[vertex]]
+                near += [(places[n].x, weight(vertex, n)) for n in below[vertex]]
+                total = sum(w for _, w in near)
+                wanted.append(sum(x * w for x, w in near) / total if near else places[vertex].x)
+                weights.append(_STRAIGHT if vertex in on_spine or places[vertex].dummy else 1.0)
+            placed = _nearest(wanted, weights, distances[rank])
+            for vertex, x in zip(layers[rank], placed, strict=True):
+                places[vertex].x = x
+    _straighten(layers, places, distances, spine)
+
+
+def _straighten(
+    layers: list[list[int]],
+    places: list[Place],
+    distances: list[list[float]],
+    spine: list[int],
+) -> None:
+    """Make the long paths straight lines, the longest first, downward and then upward."""
+    length = _lengths(spine, layers)
+    onward = {vertex: vertex for vertex in range(len(places))}
+    for vertex in sorted(range(len(places)), key=lambda v: length[v]):
+        if spine[vertex] >= 0:
+            onward[spine[vertex]] = vertex
+    ranks = list(zip(layers, distances, strict=True))
+    for ordered, follow in (
+        (ranks, {v: spine[v] if spine[v] >= 0 else v for v in range(len(places))}),
+        (ranks[::-1], onward),
+    ):
+        for layer, apart in ordered:
+            wanted = [places[follow[v]].x for v in layer]
+            weights = [float(length[v]) ** 4 for v in layer]
+            for vertex, x in zip(layer, _nearest(wanted, weights, apart), strict=True):
+                places[vertex].x = x
+
+
+def _lengths(spine: list[int], layers: list[list[int]]) -> list[int]:
+    """Return for each vertex how long the straight path through it is."""
+    length = [1] * len(spine)
+    for layer in layers:
+        for vertex in layer:
+            if spine[vertex] >= 0:
+                length[vertex] = length[spine[vertex]] + 1
+    for layer in reversed(layers):
+        for vertex in layer:
+            if spine[vertex] >= 0:
+                length[spine[vertex]] = max(length[spine[vertex]], length[vertex])
+    return length
+
+
+def _nearest(wanted: list[float], weights: list[float], apart: list[float]) -> list[float]:
+    """Return the positions nearest to the wanted ones that keep the distances.
+
+    The weighted least squares under ``x[i + 1] - x[i] >= apart[i]``: without the distances,
+    an isotonic regression, which pooling adjacent violators solves exactly.
+    """
+    offsets = [0.0]
+    for step in apart:
+        offsets.append(offsets[-1] + step)
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, members
+    for want, weight, offset in zip(wanted, weights, offsets, strict=True):
+        mean, total, members = want - offset, weight, 1
+        while blocks and blocks[-1][0] > mean:
+            other, other_total, other_members = blocks.pop()
+            mean = (mean * total + other * other_total) / (total + other_total)
+            total += other_total
+            members += other_members
+        blocks.append((mean, total, members))
+    means = [mean for mean, _, members in blocks for _ in range(members)]
+    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
+
+
+def part_scopes(layers: list[list[int]], places: list[Place]) -> None:
+    """Move scopes that lie beside one another apart, so that each can have its frame."""
+    parents = {place.scope[:depth] for place in places for depth in range(len(place.scope))}
+    for parent in sorted(parents, key=lambda scope: (-len(scope), scope)):
+        _part_siblings(layers, places, parent)
+    for layer in layers:  # what lies outside of the moved scopes makes room in turn
+        apart = [distance(places[a], places[b]) for a, b in pairwise(layer)]
+        wanted = [places[vertex].x for vertex in layer]
+        for vertex, x in zip(layer, _nearest(wanted, [1.0] * len(layer), apart), strict=True):
+            places[vertex].x = x
+
+
+def _part_siblings(layers: list[list[int]], places: list[Place], parent: Scope) -> None:
+    """Part what lies directly in a scope: its inner scopes, and vertices of its own."""
+    depth = len(parent)
+    items: dict[object, list[int]] = {}
+    follows: dict[object, set[object]] = {}
+    for layer in layers:
+        former: object = None
+        for vertex in layer:
+            scope = places[vertex].scope
+            if scope[:depth] != parent:
+                continue
+            item: object = scope[depth] if len(scope) > depth else vertex
+            items.setdefault(item, []).append(vertex)
+            if former is not None and former != item:
+                follows.setdefault(former, set()).add(item)
+            former = item
+    inner = [item for item in items if isinstance(item, str)]
+    solid = {
+        item: members
+        for item, members in items.items()
+        if any(not places[vertex].dummy for vertex in members)
+    }
+    for _ in range(4 * len(inner)):
+        moved = False
+        for name in inner:
+            if name not in solid:
+                continue
+            for item in solid:
+                overlap = 0.0 if item == name else _overlap(places, solid, name, item, depth)
+                if overlap > 0.0:
+                    moved |= _push(places, items, follows, name, item, overlap)
+        if not moved:
+            break
+
+
+def _overlap(
+    places: list[Place], solid: dict[object, list[int]], first: object, second: object, depth: int
+) -> float:
+    """Return by how much two items would have to part; 0 where they share no rank."""
+    spans = []
+    for item in (first, second):
+        members = [places[vertex] for vertex in solid[item] if not places[vertex].dummy]
+        pads = [INSIDE * max(0, len(place.scope) - depth) for place in members]
+        left = min(place.left - pad for place, pad in zip(members, pads, strict=True))
+        right = max(place.right + pad for place, pad in zip(members, pads, strict=True))
+        ranks = [place.rank for place in members]
+        spans.append((left, right, min(ranks), max(ranks)))
+    (left, right, top, bottom), (other_left, other_right, other_top, other_bottom) = spans
+    if top > other_bottom or other_top > bottom:
+        return 0.0
+    if left + right <= other_left + other_right:
+        return max(0.0, right - other_left + INSIDE)
+    return max(0.0, other_right - left + INSIDE)
+
+
+def _push(
+    places: list[Place],
+    items: dict[object, list[int]],
+    follows: dict[object, set[object]],
+    first: object,
+    second: object,
+    distance: float,
+) -> bool:
+    """Move one of two items, and all that is right of it, to the right; tell whether."""
+
+    def centre(item: object) -> float:
+        return sum(places[vertex].x for vertex in items[item]) / len(items[item])
+
+    beyond: dict[object, set[object]] = {}
+    for item in (first, second):
+        found = {item}
+        waiting = [item]
+        while waiting:
+            for other in follows.get(waiting.pop(), ()):
+                if other not in found:
+                    found.add(other)
+                    waiting.append(other)
+        beyond[item] = found
+    movers = [
+        item for item, other in ((first, second), (second, first)) if other not in beyond[item]
+    ]
+    if not movers:
+        return False  # each is right of the other somewhere
+    mover = max(movers, key=centre)
+    for item in beyond[mover]:
+        for vertex in items[item]:
+            places[vertex].x += distance
+    return True
