@@ -132,6 +132,9 @@ def describe(value: Any) -> str:
     return f"{tuple(shape)} {dtype}"
 
 
+# By these a ValueError of the array library is one of values, and not of shapes.
+_WORDS_OF_VALUES = ("powers", "norm value", "sorted", "NaN", "probabilit")
+
 # The remedy that follows the array library's own words, by the class of the failure.
 _REMEDIES: tuple[tuple[type[Exception], type[AutodiffError], str], ...] = (
     (
@@ -184,5 +187,8 @@ def explain(
     for caught, raised, remedy in _REMEDIES:
         if isinstance(error, caught):
             text = str(error).strip().rstrip(".")
-            return raised(f"{operation}({', '.join(described)}): {text}. {remedy}")
+            text = f"{operation}({', '.join(described)}): {text}"
+            if raised is ShapeError and any(word in str(error) for word in _WORDS_OF_VALUES):
+                return DomainError(f"{text}. Check the operands' values, and the options.")
+            return raised(f"{text}. {remedy}")
     return error

@@ -164,6 +164,10 @@ def _find(name: str | None) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Have the signature that fits every call."""
+
+
 @cache
 def _translation(function: Callable[..., Any]) -> _Translation | None:
     ours = _find(_full_name(function))
@@ -175,7 +179,7 @@ def _translation(function: Callable[..., Any]) -> _Translation | None:
     try:
         signature = inspect.signature(function)
     except ValueError:  # NumPy's compiled functions have none before 2.1: pass on as given
-        signature = inspect.signature(lambda *args, **kwargs: None)
+        signature = inspect.signature(_anything)
     return _Translation(ours, signature, operands)
 
 

@@ -99,9 +99,7 @@ def test_wrong_calls_name_the_operation_and_its_signature(call, message):
 
 
 def test_an_unknown_option_of_a_library_function_shows_its_signature():
-    with pytest.raises(
-        ad.OptionError, match=r"keyword argument .axes.*sum\(.*axis=None"
-    ):
+    with pytest.raises(ad.OptionError, match=r"keyword argument .axes.*sum\(.*axis=None"):
         ad.sum(leaf(3), axes=0)
 
 
@@ -275,6 +273,64 @@ def test_several_results_under_no_grad():
         r, a = polar()(leaf(value=3.0), leaf(value=4.0))
     assert not r.requires_grad
     assert not a.requires_grad
+
+
+def test_a_rule_added_after_the_first_call_is_found():
+    @ad.primitive
+    def late(xp, x, /):
+        return x * 2
+
+    @ad.primitive
+    def late_with_options(xp, x, /, factor=2.0):
+        return x * factor
+
+    for operation in (late, late_with_options):
+        x = leaf(2)
+        with pytest.raises(ad.NoGradientError):
+            operation(x).sum().backward()
+
+        @operation.vjp
+        def _(xp, g):
+            return g * 2
+
+        operation(x).sum().backward()
+        assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_results_of_integers_and_booleans_have_no_node():
+    @ad.primitive
+    def positive(xp, x, /):
+        return x > 0
+
+    @ad.primitive
+    def larger(xp, x, y, /):
+        return x > y
+
+    assert not positive(leaf(2)).requires_grad
+    assert not larger(leaf(2), 1.0).requires_grad
+    assert not larger(1.0, leaf(2)).requires_grad
+
+
+def test_one_of_several_results_names_its_operation():
+    r, _ = polar()(leaf(value=3.0), leaf(value=4.0))
+    assert r.node.operation == "polar"
+    assert "op=polar" in repr(r)
+
+
+def test_real_parts_of_complex_gradients_keep_their_sign():
+    x = ad.tensor(1.0, requires_grad=True)
+    ad.real(x * (-2 + 1j)).backward()
+    assert x.grad.item() == -2.0
+
+
+def test_what_holds_no_numbers_is_refused():
+    with pytest.raises(ad.DTypeError, match=r"where\(.*dtype object"):
+        ad.where(ad.tensor([True, False]), leaf(2), None)
+
+
+def test_errors_of_values_are_not_called_errors_of_shapes():
+    with pytest.raises(ad.DomainError, match=r"pow\(.*negative integer powers.*values"):
+        ad.tensor([2, 3]) ** -1
 
 
 # -- what nodes keep --------------------------------------------------------------------------

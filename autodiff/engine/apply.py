@@ -16,7 +16,7 @@ import numpy as np
 from autodiff.engine.modes import Mode, local
 from autodiff.engine.node import Handle, Node, clock
 from autodiff.engine.operands import constant, strong, strong_all
-from autodiff.engine.outputs import pick_outputs
+from autodiff.engine.outputs import dtype_of_several, pick_outputs
 from autodiff.errors import explain
 from autodiff.namespace import NUMPY, namespace_of
 
@@ -122,26 +122,19 @@ def _record(
     else:
         if type(out) is not np.ndarray:
             out = _as_array(out)
-        if not recording or out.dtype.kind not in "fc":
+        kind = out.dtype.kind
+        if kind not in "biufc":
+            raise explain(primitive.name, values, _no_number(out), primitive.arrays)
+        if not recording or kind not in "fc":
             return make_tensor(out)
-    node = _new(Node)
-    node.number = clock()
-    node.plan = plan = primitive.plan(mask)
-    node.inputs = tuple(parents)
+    plan = primitive.plan(mask)
     if plan.keep is None:
-        node.saved = ()
+        saved: tuple[Any, ...] = ()
     elif primitive.variadic:
-        node.saved = plan.keep(tuple(values), out, options)
+        saved = plan.keep(tuple(values), out, options)
     else:
-        node.saved = plan.keep(*values, out, options)
-    node.mode = mode
-    node.notes = None
-    if type(out) is tuple:
-        node.shape = ()
-        node.dtype = out[0].dtype
-    else:
-        node.shape = out.shape
-        node.dtype = out.dtype
+        saved = plan.keep(*values, out, options)
+    node = _link(plan, tuple(parents), saved, out, mode)
     if mode.observers:
         _observed(mode, primitive, tuple(values), out, options, node)
     if type(out) is tuple:
@@ -150,15 +143,38 @@ def _record(
     return make_tensor(out, node)
 
 
+def _no_number(out: Any) -> Exception:
+    return TypeError(f"the result has dtype {out.dtype}: an operand was None or no number")
+
+
+def _link(
+    plan: Plan, inputs: tuple[Node | None, ...], saved: tuple[Any, ...], out: Any, mode: Mode
+) -> Node:
+    """Make the node of a result."""
+    node = _new(Node)
+    node.number = clock()
+    node.plan = plan
+    node.inputs = inputs
+    node.saved = saved
+    if type(out) is tuple:
+        node.shape = ()
+        node.dtype = dtype_of_several([part.dtype for part in out])
+    else:
+        node.shape = out.shape
+        node.dtype = out.dtype
+    node.mode = mode
+    node.notes = None
+    return node
+
+
 def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
     """Return the operation on tensors of a primitive of one operand and options."""
     kernel = primitive.kernel(NUMPY)
     bind = primitive.bind
     ndarray = np.ndarray
-    plan: Plan | None = None
+    plans = primitive.frequent_plans
 
     def apply(*args: Any, **named: Any) -> Any:
-        nonlocal plan
         (x,), options = bind(args, named)
         if isinstance(x, Handle):
             value, parent = x.array, x.node
@@ -175,25 +191,14 @@ def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
             return _record(primitive, [value], [parent], out, options)
         if type(out) is not ndarray:
             out = _as_array(out)
-        result = _new(_Tensor)
-        result.array = out
         if parent is None or not (mode := local.mode).recording or out.dtype.kind not in "fc":
-            result.node = None
-            return result
-        if plan is None:
-            plan = primitive.plan((True,))
-        result.node = node = _new(Node)
-        node.number = clock()
-        node.plan = plan
-        node.inputs = (parent,)
-        node.saved = () if plan.keep is None else plan.keep(value, out, options)
-        node.shape = out.shape
-        node.dtype = out.dtype
-        node.mode = mode
-        node.notes = None
+            return make_tensor(out)
+        plan = plans[0] or primitive.plan((True,))
+        saved = () if plan.keep is None else plan.keep(value, out, options)
+        node = _link(plan, (parent,), saved, out, mode)
         if mode.observers:
             _observed(mode, primitive, (value,), out, options, node)
-        return result
+        return make_tensor(out, node)
 
     return apply
 
@@ -202,10 +207,9 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
     """Return the operation on tensors of a primitive of one operand and no options."""
     kernel = primitive.kernel(NUMPY)
     ndarray = np.ndarray
-    plan: Plan | None = None
+    plans = primitive.frequent_plans
 
     def apply(x: Any, /) -> Any:
-        nonlocal plan
         if isinstance(x, Handle):
             value, parent = x.array, x.node
         else:
@@ -226,15 +230,18 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         if parent is None or not (mode := local.mode).recording:
             result.node = None
             return result
-        if plan is None:
-            plan = primitive.plan((True,))
+        dtype = out.dtype
+        if dtype is not parent.dtype and dtype.kind not in "fc":
+            result.node = None
+            return result
+        plan = plans[0] or primitive.plan((True,))
         result.node = node = _new(Node)
         node.number = clock()
         node.plan = plan
         node.inputs = (parent,)
         node.saved = () if plan.keep is None else plan.keep(value, out, None)
         node.shape = out.shape
-        node.dtype = out.dtype
+        node.dtype = dtype
         node.mode = mode
         node.notes = None
         if mode.observers:
@@ -248,12 +255,9 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
     """Return the operation on tensors of a primitive of two operands and no options."""
     kernel = primitive.kernel(NUMPY)
     ndarray = np.ndarray
-    both: Plan | None = None
-    first: Plan | None = None
-    second: Plan | None = None
+    plans = primitive.frequent_plans
 
     def apply(x1: Any, x2: Any, /) -> Any:
-        nonlocal both, first, second
         if isinstance(x1, Handle):
             value1, parent1 = x1.array, x1.node
         else:
@@ -277,32 +281,27 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
             out = _as_array(out)
         result = _new(_Tensor)
         result.array = out
-        if parent1 is None:
-            if parent2 is None or not (mode := local.mode).recording:
-                result.node = None
-                return result
-            if second is None:
-                second = primitive.plan((False, True))
-            plan = second
+        if (parent1 is None and parent2 is None) or not (mode := local.mode).recording:
+            result.node = None
+            return result
+        dtype = out.dtype
+        parent: Any = parent1 or parent2
+        if dtype is not parent.dtype and dtype.kind not in "fc":
+            result.node = None
+            return result
+        if parent2 is None:
+            plan = plans[0] or primitive.plan((True, False))
+        elif parent1 is None:
+            plan = plans[1] or primitive.plan((False, True))
         else:
-            if not (mode := local.mode).recording:
-                result.node = None
-                return result
-            if parent2 is None:
-                if first is None:
-                    first = primitive.plan((True, False))
-                plan = first
-            else:
-                if both is None:
-                    both = primitive.plan((True, True))
-                plan = both
+            plan = plans[2] or primitive.plan((True, True))
         result.node = node = _new(Node)
         node.number = clock()
         node.plan = plan
         node.inputs = (parent1, parent2)
         node.saved = () if plan.keep is None else plan.keep(value1, value2, out, None)
         node.shape = out.shape
-        node.dtype = out.dtype
+        node.dtype = dtype
         node.mode = mode
         node.notes = None
         if mode.observers:

@@ -14,6 +14,9 @@ from autodiff.namespace import Namespace
 __all__ = ["Primitive", "StandardPrimitive"]
 
 
+_FREQUENT = {(True,): 0, (True, False): 0, (False, True): 1, (True, True): 2}
+
+
 class Primitive:
     """An operation's declaration: its forward function, its operands, options and rules.
 
@@ -46,6 +49,7 @@ class Primitive:
         self.differentiable = differentiable
         self.rules: dict[str, Rule] = {}
         self._plans: dict[tuple[bool, ...], Plan] = {}
+        self.frequent_plans: list[Plan | None] = [None, None, None]
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         kinds = inspect.Parameter
         operands = [
@@ -84,6 +88,7 @@ class Primitive:
             raise OptionError(message)
         self.rules[argument] = Rule(argument, function, reads)
         self._plans.clear()
+        self.frequent_plans[:] = [None, None, None]
 
     def rule(self, position: int) -> Rule:
         """Return the rule of the operand at a position; one that raises if there is none."""
@@ -98,6 +103,8 @@ class Primitive:
         plan = self._plans.get(mask)
         if plan is None:
             plan = self._plans[mask] = Plan(self, mask)
+            if mask in _FREQUENT:
+                self.frequent_plans[_FREQUENT[mask]] = plan
         return plan
 
     def kernel(self, xp: Namespace) -> Callable[..., Any]:

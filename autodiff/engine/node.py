@@ -91,8 +91,11 @@ class Node:
 
     @property
     def operation(self) -> str:
-        """The name of the operation that made this node."""
-        return self.plan.primitive.name
+        """The name of the operation that made this node; for one of several results, of them."""
+        name = self.plan.primitive.name
+        if name == "output" and self.inputs[0] is not None:
+            return self.inputs[0].operation
+        return name
 
     @property
     def scope(self) -> tuple[str, ...]:

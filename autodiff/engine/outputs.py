@@ -12,7 +12,15 @@ from autodiff.engine.definition import Primitive
 from autodiff.engine.node import Node, clock
 from autodiff.namespace import Namespace
 
-__all__ = ["Cotangents", "pick_outputs"]
+__all__ = ["Cotangents", "dtype_of_several", "pick_outputs"]
+
+
+def dtype_of_several(dtypes: list[Any]) -> Any:
+    """Return the dtype that stands for a tuple's: a complex one if there is one.
+
+    By it the backward pass knows that rules are to be conjugated.
+    """
+    return next((dtype for dtype in dtypes if dtype.kind == "c"), dtypes[0])
 
 
 class Cotangents:
@@ -28,7 +36,7 @@ class Cotangents:
         self.parts = parts
         self.specs = specs
         self.shape = ()
-        self.dtype = specs[0][1]
+        self.dtype = dtype_of_several([dtype for _, dtype in specs])
 
     def __add__(self, other: Cotangents) -> Cotangents:
         total = Cotangents(self.parts.copy(), self.specs)
