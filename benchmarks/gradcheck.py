@@ -2,6 +2,7 @@
 
     python benchmarks/gradcheck.py             # the table against the peers, 300 trials
     python benchmarks/gradcheck.py --planted   # miss and false-alarm rates, kind by kind
+    python benchmarks/gradcheck.py --primitives --trials 20    # false alarms on all primitives
 
 The network is an MLP 89-89-21 with tanh (9,900 parameters) and cross-entropy on eight
 examples, in float64. In each trial the weights, the data and the entry whose gradient is one
@@ -16,6 +17,7 @@ import argparse
 import importlib.util
 import time
 import warnings
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def draw(seed):
     x = rng.standard_normal((BATCH, SIZES[0]))
     labels = np.eye(SIZES[-1])[rng.integers(0, SIZES[-1], BATCH)]
     parameters = []
-    for m, n in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for m, n in pairwise(SIZES):
         parameters += [rng.standard_normal((m, n)) / np.sqrt(m), 0.1 * rng.standard_normal(n)]
     sizes = [p.size for p in parameters]
     flat = int(rng.integers(sum(sizes)))
@@ -214,9 +216,44 @@ def planted(trials):
             print(f"{name:45}{rates[0]:8}{rates[1]:8}", flush=True)
 
 
+def primitives(trials):
+    """Print how often a case of the suite's, with its operands drawn anew, is called wrong."""
+    from tests.test_primitives import CASES, apply, differentiable, floating, variable
+
+    checks = wrong = unresolved = 0
+    for case in (case for case in CASES if differentiable(case)):
+        for seed in range(trials):
+            rng = np.random.default_rng(seed)
+            made = [np.asarray(make(rng)) if callable(make) else make for make in case.operands]
+            positions = [i for i, x in enumerate(made) if variable(x) and x.size]
+            if not positions:
+                break
+
+            def f(*values, case=case, made=made, positions=positions):
+                filled = list(made)
+                for i, value in zip(positions, values, strict=True):
+                    filled[i] = value
+                return floating(apply(case, filled))
+
+            for dtype in (np.float64, np.float32):
+                if dtype == np.float32 and not case.float32:
+                    continue
+                inputs = [made[i].astype(dtype) for i in positions]
+                report = ad.gradcheck(f, inputs, raises=False, seed=seed)
+                checks += 1
+                unresolved += bool(report.unresolvable)
+                if report.wrong:
+                    wrong += 1
+                    print(f"{case}, seed {seed}, {dtype.__name__}", flush=True)
+    print(f"{checks:,} checks of {len(CASES):,} cases: {wrong} called wrong, ", end="")
+    print(f"{unresolved:,} with entries that could not be resolved")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--planted", action="store_true")
+    parser.add_argument("--primitives", action="store_true")
     options = parser.parse_args()
-    (planted if options.planted else table)(options.trials)
+    chosen = planted if options.planted else primitives if options.primitives else table
+    chosen(options.trials)

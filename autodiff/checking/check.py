@@ -16,7 +16,7 @@ from autodiff.checking.differences import (
     default_step,
     noise_level,
 )
-from autodiff.checking.function import Function
+from autodiff.checking.function import Function, Sample
 from autodiff.checking.precision import ROUNDINGS, OwnPrecision, rms, roundoff, stack
 from autodiff.checking.report import Entry
 from autodiff.checking.verdict import (
@@ -86,15 +86,16 @@ class Checker:
         ]
         reach = self.h / 4
 
-        def samples() -> Iterator[Any]:
+        def samples(side: int) -> Iterator[Sample]:
             for i in range(10):
-                t = reach * (i - 4.5)
+                t = side * reach * (4 + i)
                 yield function.sample(
                     [x + t * d for x, d in zip(function.point, directions, strict=True)]
                 )
 
-        with np.errstate(all="ignore"):
-            return noise_level(samples(), function.center, self.epsilon)
+        # On either side of the point, as there may be a kink at it; the quieter side counts.
+        levels = [noise_level(samples(side), function.center, self.epsilon) for side in (-1, 1)]
+        return np.asarray(np.minimum(*levels))
 
     # -- one line ---------------------------------------------------------------------------
 
@@ -156,7 +157,8 @@ class Checker:
         extrapolate = self.settings.estimator != "central"
         estimate = differences.richardson(extrapolate=extrapolate)
         tolerance, verdict = self._judge(computed, estimate, slack, size)
-        smooth = not estimate.crossed and not (differences.bend() > 0.75).any()
+        bent = bool((differences.bend() > 0.75).any())
+        smooth = not estimate.crossed and not bent
         reason = ""
         if (verdict != OK).any() or not smooth:
             certain = smooth and estimate.finite and (verdict == WRONG).any()
@@ -170,7 +172,7 @@ class Checker:
                 if better is not None:
                     estimate = better
                     tolerance, verdict = self._judge(computed, estimate, slack, size)
-                if better is None or not (verdict == OK).all():
+                if better is None or bent or not (verdict == OK).all():
                     kink = self._at_kink(k, line, differences, computed, slack, size, index)
                     if kink is not None:
                         return kink

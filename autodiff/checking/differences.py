@@ -249,12 +249,12 @@ def noise_level(samples: Iterable[Sample], center: Sample, epsilon: float) -> Ar
     Values at equidistant, close points are a polynomial of low degree plus noise; sixth
     differences leave the noise, which they amplify by a known factor (Hamming's difference
     table; Moré & Wild, "Estimating Computational Noise", SIAM J. Sci. Comput. 33, 2011).
-    Never less than the rounding of the terms that are summed. Where a kink is among the
-    points nothing can be said and that lower bound is returned.
+    Never less than the rounding of the terms that are summed. Where the points are known to
+    lie on several smooth pieces nothing can be said and that lower bound is returned.
     """
     floor = epsilon * center.scale
     taken = list(samples)
-    if any(sample.crossed for sample in taken):
+    if len({sample.crossed for sample in taken}) > 1:
         return np.asarray(floor)
     values = np.array([sample.values for sample in taken])
     if not np.isfinite(values).all():

@@ -194,3 +194,8 @@ def test_a_gradient_of_a_gradient_inside_the_function():
         return (g * g).sum()
 
     assert ad.gradcheck(penalty, np.array([0.3, 1.0]), order=2).ok
+
+
+def test_transforms_inside_the_function():
+    f = ad.func.grad(lambda x: (ad.sin(x) * x).sum())
+    assert ad.gradcheck(f, np.array([0.3, 1.0]), order=2).ok

@@ -8,6 +8,7 @@ import pytest
 import autodiff as ad
 from autodiff.checking.kinks import ANALYTIC, BRANCHES
 from autodiff.engine.primitive import primitives
+from tests.gradcheck.planted import black_box_abs
 
 TIES = np.array([[1.0, 1.0, -2.0], [0.5, -2.0, -2.0]])
 ZEROS = np.array([0.0, 1.5, -0.5, 0.0])
@@ -84,6 +85,14 @@ def _(xp, g, x):
 @wrong_abs.branches
 def _(out, x):
     return np.sign(x)
+
+
+def test_the_slopes_tell_a_kink_that_no_operation_declares():
+    report = ad.gradcheck(lambda x: black_box_abs(x).sum(), ZEROS)
+    assert [kink.operation for kink in report.kinks] == ["an operation"]
+    assert report.kinks[0].entries == 2
+    assert "the slopes tell" in str(report)
+    assert not ad.gradcheck(lambda x: black_box_abs(x).sum(), ZEROS + 0.01).kinks
 
 
 def test_no_subgradient_is_wrong_also_at_a_kink():
