@@ -10,6 +10,7 @@ per cent off are drawn anew. Every checker runs with its own default tolerances,
 of random projections: PyTorch's ``gradcheck(fast_mode=True)``, JAX's and HIPS autograd's
 ``check_grads``. Peers that are not installed are left out.
 """
+# ruff: noqa: ANN001, ANN002, ANN201, ANN202, ANN205, ARG001, ARG004, ARG005 - as peers do it
 
 from __future__ import annotations
 

@@ -144,8 +144,16 @@ class Function:
                 scale.append(sum(float(abs(term).sum(dtype=np.float64)) for term in terms))
         return Sample(np.array(values), np.array(scale), crossed)
 
-    def gradients(self, point: Point) -> tuple[list[list[Array]], list[bool], frozenset[int]]:
+    def gradients(
+        self, point: Point, jitter: Callable[[Array], Array] | None = None
+    ) -> tuple[list[list[Array]], list[bool], frozenset[int]]:
         """Let the engine differentiate at a point, in the precision of its arrays.
+
+        Parameters
+        ----------
+        point : sequence of ndarray
+        jitter : callable, optional
+            Changes every upstream gradient on its way, as rounding would.
 
         Returns
         -------
@@ -157,7 +165,8 @@ class Function:
             The operations that branched otherwise than at the point of the check.
         """
         watch = Watch(self._trace)
-        outputs = self.run(point, watch)
+        observers = [watch] if jitter is None else [watch, _Jitter(jitter)]
+        outputs = self.run(point, *observers)
         leaves: list[Any] = [variable.tensor.node for variable in self.variables]
         gradients, reached = [], [False] * len(leaves)
         for cotangents in self.cotangents:
@@ -165,6 +174,7 @@ class Function:
             for output, v in zip(outputs, cotangents, strict=True):
                 if output.node is not None:
                     g = v.astype(output.array.dtype)
+                    g = g if jitter is None else jitter(g)
                     known = upstream.get(output.node)
                     upstream[output.node] = g if known is None else known + g
             found = propagate(upstream, leaves, retain_graph=True) if upstream else {}
@@ -177,6 +187,17 @@ class Function:
                 ]
             )
         return gradients, reached, watch.finish()
+
+
+class _Jitter:
+    """Observes an evaluation: hooks a function of the upstream gradient to every node."""
+
+    def __init__(self, jitter: Callable[[Array], Array]) -> None:
+        self._jitter = jitter
+
+    def __call__(self, _: Any, values: Any, out: Any, options: Any, node: Any) -> None:  # noqa: ARG002
+        if not isinstance(out, tuple):
+            node.annotated().hooks[-1] = lambda g: type(g)(self._jitter(g.array))
 
 
 def _cotangents(

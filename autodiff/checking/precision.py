@@ -52,15 +52,16 @@ def roundoff(
     """Estimate how far rounding may put each gradient entry off.
 
     The gradient is computed again at points that differ from the given one in the last
-    digits; where the same branches are taken, what changes is rounding and conditioning.
+    digits, with such changes to every upstream gradient too (stochastic arithmetic, after
+    Vignes, 1993); where the same branches are taken, what changes is rounding.
     """
+
+    def jitter(x: Array) -> Array:
+        return np.asarray(x * (1 + 2 * epsilon * generator.integers(-1, 2, x.shape)), x.dtype)
+
     changes: list[list[Array]] = [[] for _ in gradients]
     for _ in range(_DRAWS):
-        nearby = [
-            np.asarray(x * (1 + 2 * epsilon * generator.integers(-1, 2, x.shape)), x.dtype)
-            for x in point
-        ]
-        moved, _, now = function.gradients(nearby)
+        moved, _, now = function.gradients([jitter(x) for x in point], jitter)
         if now == crossed:
             for k, known in enumerate(gradients):
                 change = np.nan_to_num(abs(stack(moved, k) - known), posinf=0.0)
