@@ -82,6 +82,9 @@ def test_code_blocks_run(file, tmp_path, monkeypatch):
     namespace = {"__name__": "documentation"}
     for block in blocks:
         exec(compile(block, file, "exec"), namespace)  # noqa: S102 - our own pages
+    for name, function in namespace.items():
+        if name.startswith("test_"):
+            function()
 
 
 def test_links_in_pages_lead_to_files():
