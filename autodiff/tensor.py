@@ -1,18 +1,19 @@
 """The tensor: the handle a user holds, with NumPy's operators and PyTorch's autograd verbs.
 
 A tensor is an array, and the node of the graph that made it. Its operators and most of its
-methods *are* functions of the package: the tables below and :mod:`autodiff.methods` list which.
+methods *are* functions of the package: :mod:`autodiff.operators` and :mod:`autodiff.methods` list
+which.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from autodiff import numpy_protocol
+from autodiff import methods, numpy_protocol, operators
 from autodiff.arguments import is_operand, to_array
 from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
@@ -27,9 +28,8 @@ from autodiff.errors import (
     describe,
     explain,
 )
-from autodiff.methods import Methods, attach
 from autodiff.namespace import namespace_of, tensors
-from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
+from autodiff.primitives import arithmetic, indexing, joining, logic, shapes
 
 __all__ = ["Tensor"]
 
@@ -46,7 +46,7 @@ class RemovableHandle:
         self._hooks.pop(self._key, None)
 
 
-class Tensor(Handle, Methods):
+class Tensor(Handle, operators.Operators, methods.Methods):
     """An n-dimensional array that remembers how it was computed.
 
     Parameters
@@ -575,103 +575,6 @@ class Tensor(Handle, Methods):
         """The imaginary parts."""
         return tensors.imag(self)  # type: ignore[no-any-return]
 
-    if TYPE_CHECKING:  # The operators that the tables below set.
-
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __iadd__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __isub__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __imul__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __itruediv__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __floordiv__(self, other: Any) -> Tensor: ...
-        def __rfloordiv__(self, other: Any) -> Tensor: ...
-        def __ifloordiv__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __mod__(self, other: Any) -> Tensor: ...
-        def __rmod__(self, other: Any) -> Tensor: ...
-        def __imod__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __rpow__(self, other: Any) -> Tensor: ...
-        def __ipow__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __rmatmul__(self, other: Any) -> Tensor: ...
-        def __imatmul__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __and__(self, other: Any) -> Tensor: ...
-        def __rand__(self, other: Any) -> Tensor: ...
-        def __iand__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __or__(self, other: Any) -> Tensor: ...
-        def __ror__(self, other: Any) -> Tensor: ...
-        def __ior__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __xor__(self, other: Any) -> Tensor: ...
-        def __rxor__(self, other: Any) -> Tensor: ...
-        def __ixor__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __lshift__(self, other: Any) -> Tensor: ...
-        def __rlshift__(self, other: Any) -> Tensor: ...
-        def __ilshift__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __rshift__(self, other: Any) -> Tensor: ...
-        def __rrshift__(self, other: Any) -> Tensor: ...
-        def __irshift__(self, other: Any) -> Tensor: ...  # noqa: PYI034
-        def __invert__(self) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __pos__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-
-
-_BINARY: dict[str, Callable[..., Any]] = {
-    "add": arithmetic.add,
-    "sub": arithmetic.subtract,
-    "mul": arithmetic.multiply,
-    "truediv": arithmetic.divide,
-    "floordiv": arithmetic.floor_divide,
-    "mod": arithmetic.remainder,
-    "pow": arithmetic.pow,
-    "matmul": products.matmul,
-    "and": logic.bitwise_and,
-    "or": logic.bitwise_or,
-    "xor": logic.bitwise_xor,
-    "lshift": logic.bitwise_left_shift,
-    "rshift": logic.bitwise_right_shift,
-}
-
-_UNARY_AND_COMPARISON: dict[str, Callable[..., Any]] = {
-    "neg": arithmetic.negative,
-    "pos": arithmetic.positive,
-    "abs": arithmetic.abs,
-    "invert": logic.bitwise_invert,
-    "lt": logic.less,
-    "le": logic.less_equal,
-    "gt": logic.greater,
-    "ge": logic.greater_equal,
-}
-
-
-def _reflected(operation: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: operation(other, self)
-
-
-def _assigning(operation: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: self._in_place(operation, other)
-
-
-def _attach() -> None:
-    """Set the operators and methods that are functions of the package."""
-    for name, operation in _BINARY.items():
-        setattr(Tensor, f"__{name}__", operation)
-        setattr(Tensor, f"__r{name}__", _reflected(operation))
-        setattr(Tensor, f"__i{name}__", _assigning(operation))
-    for name, operation in _UNARY_AND_COMPARISON.items():
-        setattr(Tensor, f"__{name}__", operation)
-    attach(Tensor)
-
 
 def _restore(cls: type[Tensor], array: Any, requires_grad: bool, name: str | None) -> Tensor:
     """Make a copied or unpickled leaf, whatever parameters a subclass has."""
@@ -731,4 +634,5 @@ def upstream_gradient(output: Tensor, gradient: Any, operation: str) -> Tensor:
 
 
 use_handle(Tensor)
-_attach()
+operators.attach(Tensor)
+methods.attach(Tensor)

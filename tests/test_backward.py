@@ -1068,7 +1068,7 @@ def test_no_cycles():
 
 def test_release_copies_only_what_others_hold():
     """The gradient of a large parameter is not copied without need."""
-    from autodiff.engine.backward import release
+    from autodiff.engine.handover import release
 
     found = {0: np.ones(3)}
     g = found[0]

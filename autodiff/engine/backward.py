@@ -7,7 +7,6 @@ contribution that the parent's rule computes. Contributions that meet are added.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Collection, Mapping
 from operator import attrgetter
@@ -16,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
+from autodiff.engine.checks import check_finite, check_step, freed, validate
+from autodiff.engine.handover import add_grad, release, run_hooks
 from autodiff.engine.modes import enable_grad, local
-from autodiff.engine.node import Handle, Leaf, Node, Notes, changed_since, last_change
-from autodiff.engine.operands import constant
+from autodiff.engine.node import Leaf, Node, Notes
 from autodiff.engine.outputs import Cotangents, pick_outputs
-from autodiff.errors import AnomalyError, GraphError, MutationError, RuleError, describe
+from autodiff.errors import RuleError
 from autodiff.namespace import Namespace, namespace_of, tensors
 
-__all__ = ["accumulate", "collect", "conjugate", "propagate", "release"]
+__all__ = ["accumulate", "collect", "conjugate", "propagate"]
 
 _number = attrgetter("number")
 
@@ -87,7 +87,7 @@ def propagate(
     order = collect(upstream.keys(), since)
     wanted = None if wanted is None else frozenset(wanted)
     running = None if wanted is None else _leading_to(wanted, order)
-    _validate(order, wanted, running)
+    validate(order, wanted, running)
     grads: dict[Node, Any] = dict(upstream)
     xp = tensors if create_graph else namespace_of(next(iter(grads.values())))
     owned: set[Node] = set()  # whose gradient is a sum that only this function holds
@@ -97,7 +97,7 @@ def propagate(
     anomaly = local.mode.anomaly
     if anomaly:
         for node, g in upstream.items():
-            _check_finite(g, f"the gradient given for the result of {node.describe()} holds", node)
+            check_finite(g, f"the gradient given for the result of {node.describe()} holds", node)
     # An infinite derivative (of sqrt at 0, say) is a value, not an accident: no warnings.
     with np.errstate(all="ignore"):
         for node in order:
@@ -105,7 +105,7 @@ def propagate(
             if g is None:
                 continue
             if node.notes is not None:
-                g = _run_hooks(node, g, create_graph=create_graph, retained=retained)
+                g = run_hooks(node, g, create_graph=create_graph, retained=retained)
             inputs: Any = node.inputs  # those of the plan's steps are not None
             if wanted is None:
                 if not inputs:
@@ -118,7 +118,7 @@ def propagate(
                     continue
             saved: Any = node.saved
             if saved is None:  # since `_validate`: by a hook, or by another thread
-                raise _freed(node)
+                raise freed(node)
             if create_graph:
                 saved = _as_tensors(node)
             conjugate = node.dtype.kind == "c"
@@ -133,7 +133,7 @@ def propagate(
                 if part.shape != parent.shape or part.dtype is not parent.dtype:
                     part = _fit(xp, part, node, parent)
                 if anomaly:
-                    _check_step(part, node, position)
+                    check_step(part, node, position)
                 if parent not in grads:
                     grads[parent] = part
                 elif parent in owned:
@@ -154,7 +154,7 @@ def propagate(
             if node.plan.saves_arrays:
                 node.saved = None
     for notes, g in retained:
-        _add_grad(notes, g)
+        add_grad(notes, g)
     if wanted is None:
         found.update(grads)  # what arrived at nodes older than `since`
     return found
@@ -169,49 +169,6 @@ def _leading_to(wanted: Collection[Node], order: list[Node]) -> set[Node]:
                 running.add(node)
                 break
     return running
-
-
-def _validate(
-    order: list[Node], wanted: Collection[Node] | None, running: set[Node] | None
-) -> None:
-    """Refuse before anything is changed: freed nodes, missing rules, overwritten arrays."""
-    changed = last_change()
-    for node in order:
-        if running is not None and node not in running:
-            continue
-        if node.saved is None:
-            raise _freed(node)
-        if node.inputs and node.plan.missing:
-            for position, call in node.plan.steps:
-                parent = node.inputs[position]
-                if position in node.plan.missing and (
-                    wanted is None or parent in wanted or parent in (running or ())
-                ):
-                    call(None, None, ())  # raises
-        if node.number < changed:
-            _check_unchanged(node)
-
-
-def _freed(node: Node) -> GraphError:
-    message = f"backward reached {node.describe()}, whose saved arrays were freed"
-    return GraphError(
-        f"{message} by an earlier backward pass. "
-        "Pass retain_graph=True to every backward pass but the last."
-    )
-
-
-def _check_unchanged(node: Node) -> None:
-    if not node.saved or not node.inputs:
-        return
-    for name, value in zip(node.plan.reads, node.saved, strict=False):
-        for array in value if isinstance(value, tuple) else (value,):
-            if isinstance(array, np.ndarray) and changed_since(array, node.number):
-                what = "its result" if name == "out" else f"its operand {name!r}"
-                message = f"{node.describe()} needs {what} ({describe(array)}) for backward"
-                raise MutationError(
-                    f"{message}, but that array was overwritten after the operation had read it. "
-                    "Change it after backward(), or use x = x + y in place of writing into x."
-                )
 
 
 def _conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
@@ -288,101 +245,6 @@ def _linked(value: Any, node: Node | None) -> Any:
     return make_tensor(value, node) if hasattr(value, "dtype") else value
 
 
-def _run_hooks(node: Node, g: Any, *, create_graph: bool, retained: list[tuple[Notes, Any]]) -> Any:
-    notes = node.notes
-    if notes is None:
-        return g
-    for hook in list(notes.hooks.values()):
-        # A copy: a hook may keep it or write into it, and the engine's may be shared.
-        replaced = hook(_copy(g) if create_graph else make_tensor(_copy(g)))
-        if replaced is not None:
-            g = _from_hook(node, replaced, create_graph=create_graph)
-    if notes.retains_grad:
-        retained.append((notes, _copy(g)))
-    return g
-
-
-def _from_hook(node: Node, replaced: Any, *, create_graph: bool) -> Any:
-    """Check the gradient that a hook returned in place of the one it was given."""
-    result = replaced if isinstance(replaced, Handle) else make_tensor(constant(replaced))
-    array = result.array
-    if array.shape != node.shape:
-        message = f"a hook on the result of {node.describe()} returned {describe(replaced)}"
-        raise GraphError(f"{message} for a tensor of shape {node.shape}. Keep its shape.")
-    if array.dtype.kind == "c" and node.dtype.kind != "c":
-        message = f"a hook on the result of {node.describe()} returned {describe(replaced)}"
-        raise GraphError(f"{message} for a tensor of dtype {node.dtype}. Return a real gradient.")
-    if local.mode.anomaly:
-        _check_finite(array, f"a hook on the result of {node.describe()} returned", node)
-    if create_graph:
-        return result if array.dtype == node.dtype else tensors.astype(result, node.dtype)
-    return array.astype(node.dtype, copy=False)
-
-
-def _check_step(part: Any, node: Node, position: int) -> None:
-    primitive = node.plan.primitive
-    name = primitive.arrays[0 if primitive.variadic else position]
-    for each in part.parts.values() if isinstance(part, Cotangents) else [part]:
-        _check_finite(each, f"the backward of {node.describe()} made", node, f"of {name!r} ")
-
-
-def _check_finite(g: Any, what: str, node: Node, operand: str = "") -> None:
-    array = getattr(g, "array", g)
-    if isinstance(array, np.ndarray | np.generic) and not np.isfinite(array).all():
-        kind = "a NaN" if np.isnan(array).any() else "an infinity"
-        where = (
-            node.origin or "a line that was not noted (build the graph inside detect_anomaly too)"
-        )
-        message = f"{what} {kind} in the gradient {operand}({describe(array)})"
-        raise AnomalyError(f"{message}. It was called at {where}")
-
-
-def _copy(g: Any) -> Any:
-    if isinstance(g, Handle):
-        return tensors.copy(g)
-    return np.array(g) if isinstance(g, np.ndarray | np.generic) else g.copy()
-
-
-def _holders(g: Any) -> int:
-    return sys.getrefcount(g)
-
-
-def _count_sole_holders() -> int:
-    """Count how many hold a gradient, while `release` counts, that nobody else can reach.
-
-    They are the dictionary of gradients, the variables of the two functions, and what the
-    interpreter adds, which differs between its versions.
-    """
-    found = {0: np.empty(0)}
-    g = found[0]
-    return _holders(g)
-
-
-_SOLE_HOLDERS = _count_sole_holders()
-
-
-def release(g: Any) -> Any:
-    """Return an array, or a tensor, that nothing else refers to.
-
-    A rule may well return the upstream gradient itself, a view of it or a saved array;
-    none of them may become a ``.grad``. So a copy is returned, except of an array that
-    is held by the dictionary and the variable of the caller alone.
-    """
-    if type(g) is np.ndarray and g.base is None and sys.getrefcount(g) <= _SOLE_HOLDERS:
-        return g
-    return _copy(g)
-
-
-def _add_grad(holder: Any, g: Any) -> None:
-    """Add a gradient to ``holder.grad``, out of place: a former ``.grad`` stays as it was."""
-    part = g if isinstance(g, Handle) else make_tensor(g)
-    if holder.grad is not None:
-        part = holder.grad + part
-        if not isinstance(g, Handle):
-            part = make_tensor(part.array)
-    holder.grad = part
-
-
 _accumulating = threading.RLock()
 """Held while leaves are added to, so that threads which share leaves lose nothing."""
 
@@ -403,4 +265,4 @@ def accumulate(
         for node in found:
             g = found[node]
             if isinstance(node, Leaf):
-                _add_grad(node, release(g))
+                add_grad(node, release(g))

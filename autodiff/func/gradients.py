@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.backward import propagate, release
+from autodiff.engine.backward import propagate
+from autodiff.engine.handover import release
 from autodiff.engine.modes import enable_grad
 from autodiff.errors import DTypeError, GraphError, OptionError, describe
 from autodiff.tensor import Tensor, upstream_gradient

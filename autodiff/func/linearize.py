@@ -21,8 +21,9 @@ from typing import Any, Self
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.backward import collect, propagate, release
+from autodiff.engine.backward import collect, propagate
 from autodiff.engine.definition import Primitive
+from autodiff.engine.handover import release
 from autodiff.engine.modes import enable_grad, local
 from autodiff.engine.node import Node, clock
 from autodiff.errors import DTypeError, OptionError, ShapeError, describe

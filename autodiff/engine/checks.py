@@ -1,0 +1,79 @@
+"""What a backward pass looks at before it starts, and, under anomaly detection, at each step.
+
+It starts only if it can succeed: nothing freed, no rule missing, no array overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.node import Node, changed_since, last_change
+from autodiff.engine.outputs import Cotangents
+from autodiff.errors import AnomalyError, GraphError, MutationError, describe
+
+__all__ = ["check_finite", "check_step", "freed", "validate"]
+
+
+def validate(order: list[Node], wanted: Collection[Node] | None, running: set[Node] | None) -> None:
+    """Refuse before anything is changed: freed nodes, missing rules, overwritten arrays."""
+    changed = last_change()
+    for node in order:
+        if running is not None and node not in running:
+            continue
+        if node.saved is None:
+            raise freed(node)
+        if node.inputs and node.plan.missing:
+            for position, call in node.plan.steps:
+                parent = node.inputs[position]
+                if position in node.plan.missing and (
+                    wanted is None or parent in wanted or parent in (running or ())
+                ):
+                    call(None, None, ())  # raises
+        if node.number < changed:
+            _check_unchanged(node)
+
+
+def freed(node: Node) -> GraphError:
+    """Return the error of a node that an earlier backward pass has freed."""
+    message = f"backward reached {node.describe()}, whose saved arrays were freed"
+    return GraphError(
+        f"{message} by an earlier backward pass. "
+        "Pass retain_graph=True to every backward pass but the last."
+    )
+
+
+def _check_unchanged(node: Node) -> None:
+    if not node.saved or not node.inputs:
+        return
+    for name, value in zip(node.plan.reads, node.saved, strict=False):
+        for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, np.ndarray) and changed_since(array, node.number):
+                what = "its result" if name == "out" else f"its operand {name!r}"
+                message = f"{node.describe()} needs {what} ({describe(array)}) for backward"
+                raise MutationError(
+                    f"{message}, but that array was overwritten after the operation had read it. "
+                    "Change it after backward(), or use x = x + y in place of writing into x."
+                )
+
+
+def check_step(part: Any, node: Node, position: int) -> None:
+    """Raise if a rule made a NaN or an infinity in the gradient of one operand."""
+    primitive = node.plan.primitive
+    name = primitive.arrays[0 if primitive.variadic else position]
+    for each in part.parts.values() if isinstance(part, Cotangents) else [part]:
+        check_finite(each, f"the backward of {node.describe()} made", node, f"of {name!r} ")
+
+
+def check_finite(g: Any, what: str, node: Node, operand: str = "") -> None:
+    """Raise if a gradient holds a NaN or an infinity; ``what`` says who made it."""
+    array = getattr(g, "array", g)
+    if isinstance(array, np.ndarray | np.generic) and not np.isfinite(array).all():
+        kind = "a NaN" if np.isnan(array).any() else "an infinity"
+        where = (
+            node.origin or "a line that was not noted (build the graph inside detect_anomaly too)"
+        )
+        message = f"{what} {kind} in the gradient {operand}({describe(array)})"
+        raise AnomalyError(f"{message}. It was called at {where}")
