@@ -67,6 +67,7 @@ class Checker:
         gradients, self.reached, _ = function.gradients(function.point)
         self.double = [stack(gradients, k) for k in range(len(function.point))]
         self.epsilon = trace.epsilon
+        self.wavering = self._wavering()
         self.slack = roundoff(
             function, function.point, self.double, trace.epsilon, frozenset(), self._generator
         )
@@ -76,6 +77,17 @@ class Checker:
         self.scales = [_scale(x) for x in function.point]
         self.h = settings.h if settings.h is not None else default_step(self.epsilon)
         self.noise = self._noise()
+
+    def _wavering(self) -> float:
+        """Return by how much two backward passes at the same point differ; 0 for rounding."""
+        gradients, _, _ = self.function.gradients(self.function.point)
+        differences = [abs(stack(gradients, k) - known) for k, known in enumerate(self.double)]
+        worst = 0.0
+        for known, difference in zip(self.double, differences, strict=True):
+            largest = float(difference.max(initial=0.0))
+            if largest > 1000 * self.epsilon * rms(known):
+                worst = max(worst, largest)
+        return worst
 
     def _noise(self) -> Array:
         """Measure the noise of f's values along a random direction of all variables."""

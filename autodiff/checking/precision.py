@@ -48,6 +48,8 @@ def roundoff(
     epsilon: float,
     crossed: frozenset[int],
     generator: np.random.Generator,
+    *,
+    pooled: bool = False,
 ) -> list[Array]:
     """Estimate how far rounding may put each gradient entry off.
 
@@ -66,7 +68,7 @@ def roundoff(
             for k, known in enumerate(gradients):
                 change = np.nan_to_num(abs(stack(moved, k) - known), posinf=0.0)
                 # An entry may scatter little by chance: its fellows scatter for it.
-                changes[k].append(np.maximum(change, rms(change)))
+                changes[k].append(np.maximum(change, rms(change) if pooled else 0.0))
     # The median: a draw that happens upon a jump of the gradient is no rounding.
     return [
         10 * np.median(found, axis=0) if found else np.zeros_like(known)
@@ -87,7 +89,9 @@ class OwnPrecision:
         self.double = checker.double
         self.own = [stack(gradients, k) for k in range(len(point))]
         self.epsilon = [max(observed.epsilon, float(np.finfo(x.dtype).eps)) for x in point]
-        spread = roundoff(function, point, self.own, observed.epsilon, self.crossed, generator)
+        spread = roundoff(
+            function, point, self.own, observed.epsilon, self.crossed, generator, pooled=True
+        )
         self.slack = [a + b for a, b in zip(spread, checker.slack, strict=True)]
         self._settings = checker.settings
         self._names = [variable.name for variable in function.variables]

@@ -2,9 +2,9 @@
 
 Computed ``a`` and differenced ``R`` agree if ``|a - R| <= 3 E + rtol max(|a|, |R|) + atol``,
 where E is the difference's own error. Agreement says something only if that allowance is
-small beside the numbers: where ``3 E`` is more than a hundredth of them the entry is
-*unresolved*, not passed. So an entry that passed is right to within one per cent plus the
-given tolerances, at the very least.
+small beside the numbers: where ``3 E`` and the rounding of ``a`` are together more than a
+hundredth of them the entry is *unresolved*, not passed. So an entry that passed is right to
+within one per cent plus the given tolerances, at the very least.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def judge(
         exact = (computed == expected) & np.isfinite(error)
         # A NaN among the differences decides nothing; one in the gradient is an error.
         known = np.isfinite(expected) & np.isfinite(error)
-        drowned = ~exact & ~(3 * error <= RESOLUTION * size)
+        drowned = ~exact & ~(3 * error + slack <= RESOLUTION * size)
         verdict = np.where(agree & ~drowned, OK, np.where(agree | ~known, UNRESOLVED, WRONG))
         verdict = np.where(known & ~np.isfinite(computed), WRONG, verdict)
     return tolerance, verdict

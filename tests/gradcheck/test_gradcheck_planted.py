@@ -90,3 +90,19 @@ def test_second_order_errors_are_found_after_the_first_order_passed():
         assert report.second.wrong
         assert "Second derivatives WRONG" in str(report)
         assert ad.gradcheck(lambda x: x * x * x, x, order=2)
+
+
+def test_a_random_backward_pass_is_found():
+    rng = np.random.default_rng(0)
+
+    @ad.primitive
+    def noisy(xp, x, /):
+        return x * 1.0
+
+    @noisy.vjp
+    def _(xp, g):
+        return g * rng.uniform(0.9, 1.1, g.shape)
+
+    report = ad.gradcheck(noisy, np.ones(4), raises=False)
+    assert not report.ok
+    assert "backward pass is not deterministic" in str(report)
