@@ -19,6 +19,7 @@ _COMMANDS = {
         "autodiff.demo",
         "train on handwritten digits, check every gradient, draw the graph",
     ),
+    "check": ("autodiff.checking.command", "check the gradients of a function in a file"),
 }
 
 

@@ -17,7 +17,7 @@ from autodiff.checking.differences import (
     noise_level,
 )
 from autodiff.checking.function import Function, Sample
-from autodiff.checking.precision import ROUNDINGS, OwnPrecision, rms, roundoff, stack
+from autodiff.checking.precision import ROUNDINGS, OwnPrecision, median, rms, roundoff, stack
 from autodiff.checking.report import Entry
 from autodiff.checking.verdict import (
     KINK,
@@ -69,7 +69,13 @@ class Checker:
         self.epsilon = trace.epsilon
         self.wavering = self._wavering()
         self.slack = roundoff(
-            function, function.point, self.double, trace.epsilon, frozenset(), self._generator
+            function,
+            function.point,
+            self.double,
+            trace.epsilon,
+            frozenset(),
+            self._generator,
+            median,
         )
         self.own: OwnPrecision | None = None
         if any(x.dtype != np.float64 for x in point):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.checking.differences import Differences, default_step
+from autodiff.checking.differences import Differences, Estimate, default_step
 from autodiff.checking.function import Function, Sample
 from autodiff.checking.kinks import branches_of
 from autodiff.checking.report import Guilty
@@ -157,14 +157,19 @@ def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Gui
     center = _weigh(out, weights, frozenset())
     exact = float(np.finfo(np.float64).eps)
     differences = Differences(at, center, exact * center.scale, default_step(exact))
-    estimate = differences.best()
-    if estimate is None:
-        return None
     computed = np.array([float((gradient * direction).sum())])
     size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])
     rtol = max(1e-7, 200 * epsilon)
-    _, verdict = judge(computed, estimate.value, estimate.error, rtol=rtol, atol=0.0, size=size)
-    if verdict[0] != WRONG or (differences.bend(-4) > 0.75).any():
+
+    def wrong(estimate: Estimate) -> bool:
+        value, error = estimate.value, estimate.error
+        return bool(judge(computed, value, error, rtol=rtol, atol=0.0, size=size)[1][0] == WRONG)
+
+    first = differences.richardson()
+    if first.finite and not first.crossed and not wrong(first):
+        return None
+    estimate = differences.best()
+    if estimate is None or not wrong(estimate) or (differences.bend(-4) > 0.75).any():
         return None
     return _guilty(record, position, float(computed[0]), float(estimate.value[0]), "")
 

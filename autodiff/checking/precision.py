@@ -7,6 +7,7 @@ compared, entry by entry, and how far rounding may put them apart is measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,14 @@ from autodiff.checking.verdict import KINK, OK, WRONG
 if TYPE_CHECKING:
     from autodiff.checking.check import Checker
 
-__all__ = ["ROUNDINGS", "OwnPrecision", "rms", "roundoff", "stack"]
+__all__ = ["ROUNDINGS", "OwnPrecision", "median", "rms", "roundoff", "stack"]
 
 Array = np.ndarray[Any, Any]
 
 ROUNDINGS = 100
 """The default rtol in units of the rounding of the precision the gradient was computed in."""
 
-_DRAWS = 3
+_DRAWS = 5
 
 
 def stack(gradients: list[list[Array]], k: int) -> Array:
@@ -41,6 +42,11 @@ def rms(x: Array) -> float:
     return float(np.sqrt(np.square(finite).mean())) if finite.size else 0.0
 
 
+def median(x: Array) -> float:
+    """Return the median, 0 where there is none: like :func:`rms` where sizes differ widely."""
+    return float(np.median(x)) if x.size else 0.0
+
+
 def roundoff(
     function: Function,
     point: list[Array],
@@ -48,8 +54,7 @@ def roundoff(
     epsilon: float,
     crossed: frozenset[int],
     generator: np.random.Generator,
-    *,
-    pooled: bool = False,
+    typical: Callable[[Array], float],
 ) -> list[Array]:
     """Estimate how far rounding may put each gradient entry off.
 
@@ -68,7 +73,7 @@ def roundoff(
             for k, known in enumerate(gradients):
                 change = np.nan_to_num(abs(stack(moved, k) - known), posinf=0.0)
                 # An entry may scatter little by chance: its fellows scatter for it.
-                changes[k].append(np.maximum(change, rms(change) if pooled else 0.0))
+                changes[k].append(np.maximum(change, typical(change)))
     # The median: a draw that happens upon a jump of the gradient is no rounding.
     return [
         10 * np.median(found, axis=0) if found else np.zeros_like(known)
@@ -89,9 +94,7 @@ class OwnPrecision:
         self.double = checker.double
         self.own = [stack(gradients, k) for k in range(len(point))]
         self.epsilon = [max(observed.epsilon, float(np.finfo(x.dtype).eps)) for x in point]
-        spread = roundoff(
-            function, point, self.own, observed.epsilon, self.crossed, generator, pooled=True
-        )
+        spread = roundoff(function, point, self.own, observed.epsilon, self.crossed, generator, rms)
         self.slack = [a + b for a, b in zip(spread, checker.slack, strict=True)]
         self._settings = checker.settings
         self._names = [variable.name for variable in function.variables]

@@ -88,15 +88,13 @@ def _(xp, g, x):
 
 @ad.primitive
 def wrong_in_float32(xp, x, /):
-    """The cube, whose rule computes in float16 where the operand is float32."""
+    """The cube, whose rule has another factor where the operand is float32."""
     return x * x * x
 
 
 @wrong_in_float32.vjp
 def _(xp, g, x):
-    if x.dtype == np.float32:
-        x = x.astype(np.float16)
-    return g * 3 * x * x
+    return g * (3.001 if x.dtype == np.float32 else 3) * x * x
 
 
 @ad.primitive
