@@ -158,9 +158,11 @@ class Differences:
 
         Only steps count that cross no kink and meet no NaN; None where there is none.
         """
+        if any(sample.crossed for sample in self.pair(SMALLEST)):
+            return None  # a kink at the point itself: coarser steps cross it too
         found = [
             estimate
-            for j in range(LARGEST, SMALLEST + 1, -1)
+            for j in range(LARGEST, SMALLEST, -1)
             if (estimate := self.richardson(j, extrapolate=extrapolate)).finite
             and not estimate.crossed
         ]
@@ -171,7 +173,7 @@ class Differences:
         sides = []
         for side in (1, 0):
             found = []
-            for j in range(LARGEST, SMALLEST + 1, -1):
+            for j in range(LARGEST, SMALLEST, -3):
                 coarse, fine = self._slope(j, side), self._slope(j - 1, side)
                 step = self.h * 2.0**j
                 error = abs(fine - coarse) + 8 * self._noise / step
