@@ -10,7 +10,7 @@ How good it is, measured
 ------------------------
 One entry of an MLP's 9,900 gradient entries off by one per cent, 300 trials with the error
 and 300 without, each checker with its own default tolerances (PyTorch 2.13, HIPS autograd
-1.9.1, JAX 0.10.2; ``python benchmarks/gradcheck.py`` prints it):
+1.9.1, JAX 0.10.2; ``python -m benchmarks.gradcheck`` prints it):
 
 ========================================  ========  ===========  ============
 checker                                   caught    entry named  false alarms

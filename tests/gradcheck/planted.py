@@ -2,7 +2,7 @@
 
 Each maker takes a random generator and returns ``(f, inputs)``. ``WRONG`` must fail, ``RIGHT``
 must pass; ``tests/gradcheck/test_gradcheck_planted.py`` runs them over many seeds, and
-``benchmarks/gradcheck.py`` prints the rates.
+``python -m benchmarks.gradcheck`` prints the rates.
 """
 
 from __future__ import annotations
