@@ -8,7 +8,7 @@ import numpy as np
 
 from autodiff.arguments import adopted, check_device, to_array
 from autodiff.engine.apply import make_tensor
-from autodiff.errors import DTypeError, ShapeError
+from autodiff.errors import DomainError, DTypeError
 from autodiff.namespace import tensors
 from autodiff.primitives import arithmetic
 from autodiff.tensor import Tensor
@@ -61,8 +61,10 @@ def asarray(
 
     Raises
     ------
-    DTypeError
+    DomainError
         If a copy would be needed and ``copy`` is False.
+    DTypeError
+        If the data holds no numbers.
 
     Examples
     --------
@@ -79,14 +81,14 @@ def asarray(
     if isinstance(obj, Tensor):
         if copy is False:
             message = f"asarray: a cast from {obj.dtype} needs a copy. Leave copy=False out."
-            raise ShapeError(message)
+            raise DomainError(message)
         return arithmetic.astype(obj, dtype or obj.dtype)
     obj = adopted(obj)
     array = to_array(obj, dtype)
     shared = isinstance(obj, np.ndarray) and np.may_share_memory(array, obj)
     if copy is False and not shared:
         message = f"asarray: {type(obj).__name__} can't become a tensor without a copy"
-        raise ShapeError(f"{message}. Leave copy=False out.")
+        raise DomainError(f"{message}. Leave copy=False out.")
     if copy is True and shared:
         array = array.copy()
     return make_tensor(array)

@@ -18,7 +18,7 @@ from autodiff.arguments import is_operand, to_array
 from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
-from autodiff.engine.node import Handle, Leaf, clock, mark_changed
+from autodiff.engine.node import Handle, Leaf, Node, clock, mark_changed
 from autodiff.engine.operands import constant
 from autodiff.errors import (
     DTypeError,
@@ -64,7 +64,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
     Attributes
     ----------
     array : numpy.ndarray
-        The raw array, for reading.
+        The raw array, for reading. Writes into it can't be seen: a backward pass that needs
+        the former values would be silently wrong. Write ``with no_grad(): t[...] = value``.
     node : Node or None
         The node of the graph through which its gradient flows.
 
@@ -83,7 +84,6 @@ class Tensor(Handle, operators.Operators, methods.Methods):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000
 
     def __init__(
         self,
@@ -140,9 +140,16 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         """The array, detached from the graph.
 
         Assigning (``t.data = array``, ``t.data -= step``) changes the value behind the
-        graph's back: a backward pass that needs the former value then raises
-        :class:`~autodiff.errors.MutationError`. Writes into the array itself
-        (``t.data[0] = 1``) can't be seen; use ``with no_grad(): t[0] = 1`` instead.
+        graph's back. Either counts as overwriting the former array, even where another one
+        takes its place: the tensor no longer has the value that the graph was computed with,
+        and a backward pass that needs it raises :class:`~autodiff.errors.MutationError`.
+        Writes into the array itself (``t.data[0] = 1``) can't be seen; use
+        ``with no_grad(): t[0] = 1`` instead.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If the tensor takes part in a graph and the array is of another shape or dtype.
         """
         return self.array
 
@@ -152,7 +159,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         node = self.node
         if node is not None and (array.shape != node.shape or array.dtype != node.dtype):
             message = f"data: {describe(array)} can't replace {describe(self.array)}"
-            raise ShapeError(f"{message} in a tensor that takes part in a graph. Detach it first.")
+            misfit = DTypeError if array.shape == node.shape else ShapeError
+            raise misfit(f"{message} in a tensor that takes part in a graph. Detach it first.")
         mark_changed(self.array)
         self.array = array
 
@@ -218,9 +226,11 @@ class Tensor(Handle, operators.Operators, methods.Methods):
             raise GraphError(f"{message}. Set requires_grad = True first.")
         if value is not None:
             value = value.detach().clone() if isinstance(value, Tensor) else Tensor(value)
-            if value.shape != node.shape or value.dtype != node.dtype:
-                message = f"grad: {describe(value)} does not fit the tensor's {describe(self)}"
-                raise ShapeError(f"{message}. Give a gradient of the same shape and dtype.")
+            message = f"grad: {describe(value)} does not fit the tensor's {describe(self)}"
+            if value.shape != node.shape:
+                raise ShapeError(f"{message}. Give a gradient of the same shape.")
+            if value.dtype != node.dtype:
+                raise DTypeError(f"{message}. Cast it with .astype(autodiff.{node.dtype}).")
         holder: Any = node if isinstance(node, Leaf) else node.annotated()
         holder.grad = value
 
@@ -262,10 +272,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         >>> x.grad
         tensor([ 2., 40.], dtype=float32)
         """
-        node = self.node
-        if node is None:
-            message = f"backward from a tensor ({describe(self)}) that does not require a gradient"
-            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        node = self._required_node("backward from")
         upstream = upstream_gradient(self, gradient, "backward")
         accumulate(
             {node: upstream if create_graph else upstream.array},
@@ -279,11 +286,9 @@ class Tensor(Handle, operators.Operators, methods.Methods):
 
     def retain_grad(self) -> None:
         """Keep this tensor's gradient in ``.grad`` although it is not a leaf."""
-        if self.node is None:
-            message = "retain_grad on a tensor that does not require a gradient"
-            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        node = self._required_node("retain_grad on")
         if not self.is_leaf:
-            self.node.annotated().retains_grad = True
+            node.annotated().retains_grad = True
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(gradient)`` when a backward pass has this tensor's gradient.
@@ -304,13 +309,17 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         >>> x.grad.item()
         60.0
         """
-        if self.node is None:
-            message = "register_hook on a tensor that does not require a gradient"
-            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
-        hooks = self.node.annotated().hooks
+        hooks = self._required_node("register_hook on").annotated().hooks
         key = clock()  # never given twice: a handle removes its own hook alone
         hooks[key] = hook
         return RemovableHandle(hooks, key)
+
+    def _required_node(self, what: str) -> Node:
+        """Return the node, or say that no gradient flows here and ``what`` needs one."""
+        if self.node is None:
+            message = f"{what} a tensor ({describe(self)}) that does not require a gradient"
+            raise GraphError(f"{message}. Set requires_grad=True on what it is computed from.")
+        return self.node
 
     def detach(self) -> Tensor:
         """Return a tensor of the same array, outside of the graph."""
@@ -340,7 +349,17 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         return np.array(array, dtype=dtype, copy=copy)
 
     def item(self, *index: int) -> Any:
-        """Return one element as a Python number."""
+        """Return one element as a Python number.
+
+        Raises
+        ------
+        ShapeError
+            If there are several elements, or none, and no index says which.
+        IndexingError
+            If the index is out of range.
+        """
+        if not index and self.size != 1:
+            raise self._not_one_element("item")
         try:
             return self.array.item(*index)
         except (ValueError, IndexError) as error:
@@ -367,13 +386,19 @@ class Tensor(Handle, operators.Operators, methods.Methods):
 
     def _scalar(self, kind: str) -> Any:
         if self.size != 1:
-            message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
-            raise DTypeError(f"{message}. Index it, or reduce it with .sum() or .mean().")
+            raise self._not_one_element(kind)
         value = self.array.reshape(())[()]
         if kind != "complex" and self.dtype.kind == "c":
             message = f"{kind}(): {describe(self)} is complex"
             raise DTypeError(f"{message}. Take .real, .imag or abs() first.")
         return value
+
+    def _not_one_element(self, kind: str) -> ShapeError:
+        message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
+        return ShapeError(f"{message}. Index it, or reduce it with .sum() or .mean().")
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return tensors.round(self, decimals=decimals or 0)  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -464,7 +489,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
             return
         raw = constant(value)
         try:
-            self.array[index] = raw
+            indexing.write(namespace_of(self.array), self.array, index, raw)
         except Exception as error:
             raise explain("setitem", [self, raw], error, ["x", "value"]) from error
         mark_changed(self.array)
@@ -473,6 +498,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         """Become another tensor: what an in-place operator does while recording."""
         self.array = result.array
         self.node = result.node
+        if self.node is not None and self.name is not None:
+            self.node.annotated().name = self.name
 
     def _check_rebindable(self, what: str) -> None:
         if isinstance(self.node, Leaf) and local.mode.recording:
@@ -496,7 +523,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         result = operation(self, other)
         if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
             message = f"in-place {operation.__name__}: {describe(self)} and {describe(other)}"
-            raise ShapeError(
+            misfit = DTypeError if result.shape == self.shape else ShapeError
+            raise misfit(
                 f"{message} give {describe(result)}, which does not fit in place. "
                 f"Write x = {operation.__name__}(x, y)."
             )
@@ -514,6 +542,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         if api_version not in (None, "2022.12", "2023.12", "2024.12"):
             message = f"array API version {api_version!r} is not supported. Use '2024.12'."
             raise DTypeError(message)
+        # The package imports this module, which so can't import the package.
         return sys.modules["autodiff"]
 
     def __dlpack__(self, **options: Any) -> Any:

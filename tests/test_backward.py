@@ -842,7 +842,7 @@ def test_in_place_keeps_shape_and_dtype():
     with pytest.raises(ShapeError, match=r"does not fit in place"):
         y += np.ones((3, 2))
     counts = ad.tensor([1, 2])
-    with pytest.raises(ShapeError, match=r"does not fit in place"):
+    with pytest.raises(DTypeError, match=r"does not fit in place"):
         counts += 0.5
     assert y.tolist() == [1.0, 2.0]
     assert counts.tolist() == [1, 2]

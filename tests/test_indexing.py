@@ -247,8 +247,14 @@ def test_bad_index(index):
     with pytest.raises(IndexingError, match=r"getitem\(x: \(3, 4\) float32\)"):
         x[index]
     y = x * 1
-    with pytest.raises(IndexingError, match=r"setitem\(x: \(3, 4\) float32, value: Python float"):
-        y[index] = 1.0
+    for recording in (True, False):
+        with (
+            ad.set_grad_enabled(recording),
+            pytest.raises(
+                IndexingError, match=r"setitem\(x: \(3, 4\) float32, value: Python float"
+            ),
+        ):
+            y[index] = 1.0
     assert y.tolist() == x.tolist()
 
 
@@ -260,6 +266,23 @@ def test_bad_value():
         ad.setitem(x, ad.ones((2, 2, 4)), [0, 1])
     with pytest.raises(DTypeError, match="complex"):
         ad.setitem(x, 1j, 0)
+
+
+def test_writing_without_recording_is_the_same():
+    x = ad.zeros((3,))
+    array = x.array
+    values = np.arange(6.0).reshape(3, 2)
+    with ad.no_grad():
+        for laid in (values, np.asfortranarray(values)):
+            x[[[0, 1], [0, 0], [1, 0]]] = laid
+            assert x.tolist() == [5, 4, 0]
+        for value in (1j, [1j], ad.tensor(1j)):
+            with pytest.raises(DTypeError, match="real part"):
+                x[0] = value
+        with pytest.raises(ShapeError, match=r"setitem\(x: \(3,\) float32, value: \(2,\)"):
+            x[:] = [1.0, 2.0]
+    assert x.array is array
+    assert x.tolist() == [5, 4, 0]
 
 
 def test_index_zero_dimensional():

@@ -237,21 +237,34 @@ def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     >>> ad.setitem([1.0, 2.0, 3.0], 0.0, slice(1, None))
     tensor([1., 0., 0.], dtype=float32)
     """
-    index = plain_index(index)
     out = xp.array(x)
-    if np.iscomplexobj(value) and out.dtype.kind != "c":
-        message = f"setitem(x: {describe(x)}, value: {describe(value)})"
+    write(xp, out, plain_index(index), value)
+    return out
+
+
+def write(xp: Namespace, array: Array, index: Any, value: Any) -> None:
+    """Write into an array itself, which stays as it was where this raises.
+
+    Parameters
+    ----------
+    array : (any shape)
+    index
+        Without tensors: of :func:`plain_index`.
+    value : number, or array that broadcasts to the shape of ``array[index]``
+        Of repeated elements the last write stays, in the order of the index.
+    """
+    if np.iscomplexobj(value) and array.dtype.kind != "c":
+        message = f"setitem(x: {describe(array)}, value: {describe(value)})"
         raise DTypeError(f"{message}: real elements can't hold complex values. Take its real part.")
     try:
         if getattr(value, "ndim", 0) and may_repeat(index):
             # NumPy writes in the order in which the value lies in memory, but which write is
             # the last must depend on the index alone.
-            value = _laid_out(xp, value, out[index].shape)
-        out[index] = value
+            value = _laid_out(xp, value, array[index].shape)
+        array[index] = value
     except (TypeError, ValueError):
-        _read(out, index)  # raises if it was the index
+        _read(array, index)  # raises if it was the index
         raise
-    return out
 
 
 def _laid_out(xp: Namespace, value: Array, shape: Shape) -> Array:
