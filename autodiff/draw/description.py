@@ -186,6 +186,15 @@ def _operands(node: Node) -> list[tuple[str, Any]]:
     return [(name, kept.get(name)) for name in primitive.arrays]
 
 
+def _kept_shapes(node: Node) -> list[tuple[int, ...] | None]:
+    """Return each operand's shape where a rule reads that alone, and not the operand."""
+    primitive = node.plan.primitive
+    kept = dict(zip(node.plan.reads, node.saved or (), strict=False))
+    if primitive.variadic:
+        return list(kept.get(f"{primitive.arrays[0]}_shape") or [None] * len(node.inputs))
+    return [kept.get(f"{name}_shape") for name in primitive.arrays]
+
+
 def _known_values(nodes: list[Node]) -> dict[int, Any]:
     """Return what recording, or the rules' own needs, kept: results by their node's id."""
     values: dict[int, Any] = {}
@@ -216,13 +225,13 @@ def _add_operation(
     name = given.get(id(node)) or node.name
     sources: list[tuple[int, str]] = []
     required = len(node.inputs) - len(primitive.optional)
-    operands = _operands(node)
+    operands, shapes = _operands(node), _kept_shapes(node)
     for i, parent in enumerate(node.inputs):
         operand, constant = operands[i] if i < len(operands) else ("", None)
         if parent is not None:
             sources.append((places[id(parent)], operand))
         elif constant is not None or primitive.variadic or i < required:
-            shape = getattr(constant, "shape", None if constant is None else ())
+            shape = shapes[i] if constant is None else getattr(constant, "shape", ())
             dtype = getattr(constant, "dtype", None)
             vertex = Vertex("constant", "constant", None, shape, dtype and str(dtype))
             vertex.scope, vertex.value = node.scope, constant

@@ -42,10 +42,10 @@ def label(vertex: Vertex) -> Label:
     >>> label(Vertex("operation", "add", None, (), "float32"))
     Label(title='+', detail='', rows=())
     """
-    detail = ""
+    detail = ""  # a shape as Python writes it: "+ (2,)", since "+ 2" would be another operation
     if vertex.shape:
         kind = "" if not vertex.dtype or vertex.dtype.startswith("float") else f" {vertex.dtype}"
-        detail = f"{shape_text(vertex.shape)}{kind}"
+        detail = f"{vertex.shape}{kind}"
     if vertex.kind == "operation":
         return Label(_SYMBOLS.get(vertex.operation, vertex.operation), detail, ())
     if vertex.kind == "constant" and vertex.shape == () and vertex.value is not None:
@@ -66,17 +66,6 @@ def gradient_row(gradient: Any) -> tuple[str, str]:
     return "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}", number(
         math.sqrt(float(np.sum(np.abs(np.asarray(gradient, np.float64)) ** 2)))
     )
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """Write a shape as sizes with crosses; one size in parentheses, to be no number.
-
-    >>> len(shape_text((64, 10))), shape_text((64,))
-    (7, '(64,)')
-    """
-    if len(shape) == 1:
-        return f"({shape[0]},)"
-    return " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
 
 
 def number(value: Any) -> str:

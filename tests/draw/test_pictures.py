@@ -97,6 +97,17 @@ def test_a_freed_graph_still_draws():
     assert "constant" in draw.svg(loss)
 
 
+def test_constants_show_their_shape_where_it_was_kept():
+    w = ad.ones((3, 4), requires_grad=True)
+    y = ad.concat([np.ones((5, 3)) @ w, np.ones((2, 4))]) + np.ones(4)
+    found = [v.shape for v in draw.describe_graph(y).vertices if v.kind == "constant"]
+    assert found == [(5, 3), (2, 4), None]  # a sum's rules read nothing of its operands
+    with ad.record():
+        y = w + np.ones(4, np.float32)
+    found = texts(draw.svg(y))
+    assert "constant(4,)" in found
+
+
 def test_names_given_to_intermediate_results_get_a_box():
     x = ad.ones(3, requires_grad=True)
     h = ad.exp(x)
@@ -147,7 +158,7 @@ def test_wide_and_long_names_have_room():
     y = ad.exp(ad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name=name))
     y.name = "\N{CJK UNIFIED IDEOGRAPH-6F22}" * 5
     found = texts(draw.svg(y))
-    assert found[0] == "encoder.layers.3…out_proj.weight2 x 2"
+    assert found[0] == "encoder.layers.3…out_proj.weight(2, 2)"
     assert name in draw.svg(y)  # as a tooltip
     with ad.detect_anomaly():
         z = ad.where(ad.asarray(True), ad.exp(y), 0.0)
@@ -180,7 +191,7 @@ def test_svg_frames_scopes_and_shows_shapes():
     loss.backward(retain_graph=True)
     found = texts(draw.svg(loss, names))
     assert {"MLP", "0: Linear", "2: Linear", "cross_entropy"} <= set(found)
-    assert "0.weight3 x 4" in found
+    assert "0.weight(3, 4)" in found
     assert any(text.startswith("‖gradient‖ ") for text in found)
 
 
