@@ -118,17 +118,20 @@ class MissingExtraError(AutodiffError, ImportError):
 
 
 def describe(value: Any) -> str:
-    """Name an operand as error messages do: shape and dtype, or the Python value's type.
+    """Name an operand as error messages do: shape and dtype, a Python number, or its type.
 
     >>> import numpy as np
     >>> describe(np.zeros((2, 3), np.float32))
     '(2, 3) float32'
     >>> describe(2.5)
     'Python float'
+    >>> describe("text"), describe(None)
+    ('str', 'None')
     """
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None or dtype is None:
-        return f"Python {type(value).__name__}"
+        kind = "None" if value is None else type(value).__name__
+        return f"Python {kind}" if isinstance(value, int | float | complex) else kind
     return f"{tuple(shape)} {dtype}"
 
 

@@ -74,11 +74,22 @@ class Linear(Module):
     def forward(self, x: Any) -> ad.Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``.
 
+        Parameters
+        ----------
+        x : Tensor or array_like
+
         Raises
         ------
+        DTypeError
+            If the input is no array and can't become one.
         ShapeError
-            If the last axis has another size; the message has the path of the module.
+            If the last axis has another size. Both messages have the path of the module.
         """
+        if not isinstance(x, ad.Tensor):
+            try:
+                x = ad.asarray(x)
+            except ad.AutodiffError as error:
+                raise type(error)(f"{self.location()}: {error}") from error
         if not x.shape or x.shape[-1] != self.in_features:
             size = f"{x.shape[-1]} features" if x.shape else "no axis of features"
             message = (
@@ -144,6 +155,7 @@ class MLP(Sequential):
         if len(sizes) < 2:
             message = f"MLP: {sizes} is too short"
             raise ad.OptionError(f"{message}. Give at least the number of inputs and of outputs.")
+        _activation(activation)  # also where no layer needs it, a mistake in it is one
         modules: list[Module] = []
         for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             if i:

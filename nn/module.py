@@ -84,6 +84,10 @@ class Module:
     module, ``"layers.0: Linear"`` for a submodule), so that every node of the graph knows
     which module made it.
 
+    Only what is itself an attribute is found: modules and parameters inside a list or a dict
+    are not parts, as in PyTorch. Put modules into a :class:`Sequential`, or give each its name
+    with :meth:`register_module`.
+
     Attributes
     ----------
     training : bool

@@ -474,7 +474,7 @@ def test_grad_says_who_does_not_require_a_gradient():
 
 def test_grad_refuses_what_is_no_tensor():
     x = leaf(2.0)
-    with pytest.raises(DTypeError, match=r"outputs\[0\] is not a tensor but Python function"):
+    with pytest.raises(DTypeError, match=r"outputs\[0\] is not a tensor but function"):
         ad.grad(lambda x: x, x)
     with pytest.raises(DTypeError, match=r"inputs\[0\] is not a tensor but Python float"):
         ad.grad(x.sum(), [2.0])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import autodiff as ad
+from nn.module import Module
 
 __all__ = ["Optimizer", "check_at_least"]
 
@@ -42,9 +43,10 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[ad.Tensor, dict[str, Any]] = {}
-        if isinstance(params, ad.Tensor | Mapping):
-            kind = type(params).__name__
-            message = f"{self._name}: the parameters are a {kind}"
+        if isinstance(params, (ad.Tensor, Mapping, Module)) or not isinstance(params, Iterable):
+            message = f"{self._name}: the parameters are one {type(params).__name__}"
+            if isinstance(params, Module):
+                raise ad.OptionError(f"{message}. Give its parameters: model.parameters().")
             raise ad.OptionError(f"{message}. Give a list: model.parameters(), or [tensor].")
         given = list(params)
         if not given:
@@ -67,6 +69,9 @@ class Optimizer:
             message = f"{self._name}: a parameter group has {what}"
             raise ad.OptionError(f"{message}. Its keys may be {known}.")
         given = group["params"]
+        if isinstance(given, Module):
+            message = f"{self._name}: the parameters of a group are one {type(given).__name__}"
+            raise ad.OptionError(f"{message}. Give its parameters: module.parameters().")
         members = [given] if isinstance(given, ad.Tensor) else list(given)
         members = [member[1] if isinstance(member, tuple) else member for member in members]
         for member in members:

@@ -68,9 +68,27 @@ def test_bad_sizes_and_activations():
         nn.MLP([3, 3, 3], "swoosh")
     with pytest.raises(ad.OptionError, match="can't be a int"):
         nn.MLP([3, 3, 3], 5)
+    for sizes, activation in (([2, 3], "gelu?"), ([2, 3], 5)):  # no layer that would need it
+        with pytest.raises(ad.OptionError, match="activation"):
+            nn.MLP(sizes, activation)
     for size in (2.5, -1, "3", True):
         with pytest.raises(ad.OptionError, match="in_features"):
             nn.Linear(size, 2)
+
+
+def test_linear_takes_what_becomes_an_array():
+    layer = nn.Linear(2, 3)
+    expected = layer(ad.tensor([[1.0, 2.0]])).tolist()
+    assert layer([[1.0, 2.0]]).tolist() == expected
+    assert layer(np.array([[1.0, 2.0]], np.float32)).tolist() == expected
+    assert layer(ad.tensor([[1, 2]])).tolist() == expected
+    model = nn.Sequential({"inner": nn.Sequential(layer)})
+    with pytest.raises(ad.DTypeError, match=r"Linear 'inner\.0': an operand of type str"):
+        model("text")
+    with pytest.raises(ad.ShapeError, match=r"Linear 'inner\.0': asarray\(list\)"):
+        model([[1.0, 2.0], [3.0]])
+    with pytest.raises(ad.ShapeError, match=r"Linear 'inner\.0': the input \(\) float32"):
+        model(2.0)
 
 
 def test_default_dtype_is_the_parameters():

@@ -151,6 +151,18 @@ def test_repr():
     [
         (lambda _: optim.SGD([], lr=0.1), ad.OptionError, "SGD: there are no parameters"),
         (optim.SGD, ad.OptionError, "Give a list"),
+        (lambda _: optim.SGD(3), ad.OptionError, "are one int. Give a list"),
+        (
+            lambda _: optim.SGD(nn.Linear(1, 1)),
+            ad.OptionError,
+            r"one Linear.*model\.param",
+        ),
+        (
+            lambda _: optim.SGD([{"params": nn.Linear(1, 1)}]),
+            ad.OptionError,
+            r"one Linear.*module\.parameters\(\)",
+        ),
+        (lambda _: optim.SGD(["w"]), ad.DTypeError, "SGD: str can't be updated"),
         (lambda p: optim.SGD([p, p]), ad.OptionError, "given twice"),
         (lambda p: optim.SGD([p], lr=-1), ad.DomainError, "SGD: lr is -1. Give a number of 0"),
         (lambda p: optim.SGD([p], lr=float("nan")), ad.DomainError, "lr is nan"),
