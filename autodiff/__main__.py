@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 for a failure, 2 for a usage error.
+        The exit status: 0, 1 for a failure, 2 for a usage error, 130 when interrupted.
     """
     listing = "\n".join(f"  {name:8} {summary}" for name, (_, summary) in _COMMANDS.items())
     parser = argparse.ArgumentParser(
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"autodiff {parsed.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        print(f"\nautodiff {parsed.command}: interrupted", file=sys.stderr)
+        return 130  # as shells say it: 128 and the signal's number
     return status
 
 

@@ -20,11 +20,10 @@ import numpy as np
 import autodiff as ad
 import nn
 
-__all__ = ["Digits", "accuracy", "build", "load", "main", "train"]
+__all__ = ["Digits", "accuracy", "build", "load", "loss_of", "main", "train"]
 
 _BATCH = 32
 _HIDDEN = 64
-_SMOOTHING = 0.1
 _OPTIMIZERS: dict[str, Callable[[Iterable[Any]], nn.Optimizer]] = {
     "adam": lambda parameters: nn.Adam(parameters, lr=3e-3, weight_decay=1e-4),
     "sgd": lambda parameters: nn.SGD(
@@ -72,10 +71,16 @@ def build(seed: int) -> nn.MLP:
     return nn.MLP([64, _HIDDEN, 10], activation="relu")
 
 
-def train(model: nn.MLP, digits: Digits, optimizer: str, epochs: int, seed: int) -> float:
-    """Train with a learning rate that falls along half a cosine; return the last loss.
+def loss_of(model: nn.MLP, images: Any, labels: Any) -> ad.Tensor:
+    """Compute the loss: that of the training, of the gradient check and of the drawing."""
+    return nn.cross_entropy(model(ad.asarray(images)), labels)
 
-    A progress bar shows loss and time left where standard error is a terminal.
+
+def train(model: nn.MLP, digits: Digits, optimizer: str, epochs: int, seed: int) -> float:
+    """Train with a learning rate that falls along half a cosine; return the last batch's loss.
+
+    Without an epoch that is NaN. A progress bar shows loss and time left where standard error
+    is a terminal.
     """
     tqdm = _imported("tqdm", "tqdm").tqdm
     updates = _OPTIMIZERS[optimizer](model.parameters())
@@ -93,8 +98,7 @@ def train(model: nn.MLP, digits: Digits, optimizer: str, epochs: int, seed: int)
             batch = order[starts[step % len(starts)] :][:_BATCH]
             updates.param_groups[0]["lr"] = highest * (1 + math.cos(math.pi * step / steps)) / 2
             updates.zero_grad()
-            logits = model(ad.asarray(images[batch]))
-            loss = nn.cross_entropy(logits, labels[batch], label_smoothing=_SMOOTHING)
+            loss = loss_of(model, images[batch], labels[batch])
             loss.backward()
             updates.step()
             value = loss.item()
@@ -118,8 +122,7 @@ def _table(report: ad.GradientReport) -> str:
     for row in report.inputs:
         worst = row.worst
         error, allowed = (f"{worst.error:.1e}", f"{worst.tolerance:.1e}") if worst else ("", "")
-        shape = " x ".join(map(str, row.shape))
-        rows.append((row.name, shape, row.checked, error, allowed, row.verdict))
+        rows.append((row.name, str(row.shape), row.checked, error, allowed, row.verdict))
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = []
     for cells in (header, *rows):
@@ -150,16 +153,43 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _natural(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
     if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is negative")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
     return value
 
 
+def _checked(drawing: Path) -> Path:
+    """Make the drawing's folder; raise, before any work, if the drawing can't be written."""
+    try:
+        drawing.parent.mkdir(parents=True, exist_ok=True)
+        existed = drawing.exists()
+        with drawing.open("ab"):
+            pass
+        if not existed:
+            drawing.unlink()
+    except OSError as error:
+        message = f"{drawing} can't be written ({error.strerror})"
+        raise ad.OptionError(f"{message}. Give another folder with --out.") from error
+    return drawing
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; return 0, or 1 if a gradient is wrong."""
+    """Run the demo; return 0, or 1 if a gradient is wrong.
+
+    Raises
+    ------
+    OptionError
+        If the drawing can't be written where it was asked for.
+    MissingExtraError
+        If a package that only the demo needs is not installed.
+    """
     options = _arguments(arguments)
     began = time.perf_counter()
+    drawing = _checked(options.out / "digits-loss.svg")
     digits = load(options.seed)
     model = build(options.seed)
     print("Reading handwritten digits with an engine of NumPy arrays\n")
@@ -173,17 +203,19 @@ def main(arguments: list[str] | None = None) -> int:
     loss = train(model, digits, options.optimizer, options.epochs, options.seed)
     seconds = time.perf_counter() - started
     right, count = accuracy(model, digits.test_images, digits.test_labels)
-    print(
-        f"Trained {options.epochs} epochs with {options.optimizer} in {seconds:.1f} s; "
-        f"the last loss {loss:.3f}"
-    )
+    if options.epochs:
+        epochs = "1 epoch" if options.epochs == 1 else f"{options.epochs} epochs"
+        how = f"{epochs} with {options.optimizer} in {seconds:.1f} s"
+        print(f"Trained {how}; the last batch's loss {loss:.3f}")
+    else:
+        print("Not trained, for 0 epochs: the weights are as they were drawn")
     print(f"Test accuracy: {right / count:.1%} ({right} of {count} digits)\n", flush=True)
 
     images = ad.asarray(digits.train_images[:_BATCH])
     labels = ad.asarray(digits.train_labels[:_BATCH])
 
     def compute_loss() -> ad.Tensor:
-        return nn.cross_entropy(model(images), labels)
+        return loss_of(model, images, labels)
 
     started = time.perf_counter()
     report = ad.gradcheck(compute_loss, model.named_parameters(), mode="full", raises=False)
@@ -201,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     loss_now.name = "loss"
     loss_now.backward(retain_graph=True)
     named = [*model.named_parameters(), ("digits", images), ("labels", labels)]
-    drawing = ad.draw.save(loss_now, options.out / "digits-loss.svg", named)
+    ad.draw.save(loss_now, drawing, named)
     print(f"Graph of the loss: {drawing}")
     print(f"({time.perf_counter() - began:.1f} s in all)")
     return 0 if report.ok else 1

@@ -86,11 +86,11 @@ def test_a_wrong_gradient_is_seen(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("module", ["sklearn.datasets", "sklearn.model_selection", "tqdm"])
-def test_missing_packages_name_the_extra(module, capsys, monkeypatch):
+def test_missing_packages_name_the_extra(module, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ad.MissingExtraError, match=r"pip install 'autodiff\[examples\]'"):
         demo.train(demo.build(0), demo.load(0), "adam", 1, 0)
-    assert main(["demo", "--epochs", "0"]) == 1
+    assert main(["demo", "--epochs", "0", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("autodiff demo: the demo needs the package")
     assert "Traceback" not in error
@@ -107,6 +107,15 @@ def test_usage_errors(arguments, capsys):
     assert "usage: autodiff" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["x", "-1", "2.5"])
+@pytest.mark.parametrize("option", ["--epochs", "--seed"])
+def test_numbers_of_the_demo(option, given, capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", f"{option}={given}"])
+    said = f"argument {option}: '{given}' is no whole number of 0 or more"
+    assert said in capsys.readouterr().err
+
+
 def test_help_and_version(capsys):
     for arguments, said in ((["--help"], "train on handwritten digits"), (["--version"], "0.")):
         with pytest.raises(SystemExit) as caught:
@@ -118,12 +127,59 @@ def test_help_and_version(capsys):
     assert "--optimizer {adam,sgd}" in capsys.readouterr().out
 
 
-def test_interrupting_is_no_traceback(monkeypatch):
+def test_interrupting_is_no_traceback(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "main", interrupted)
     assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "\nautodiff demo: interrupted\n"
+
+
+def test_without_an_epoch_there_is_no_loss_to_tell(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "_HIDDEN", 2)
+    assert main(["demo", "--epochs", "0", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "Not trained, for 0 epochs" in out
+    assert "nan" not in out
+
+
+def test_a_drawing_that_cant_be_written_is_said_before_the_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "load", lambda _: pytest.fail("it went on"))
+    file = tmp_path / "file"
+    file.write_text("")
+    (tmp_path / "taken" / "digits-loss.svg").mkdir(parents=True)
+    for folder in (file, file / "below", tmp_path / "taken"):
+        assert main(["demo", "--out", str(folder)]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"autodiff demo: {folder / 'digits-loss.svg'} can't be written (")
+        assert "Give another folder with --out." in error
+
+
+def test_a_former_drawing_stays_until_there_is_a_new_one(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "load", interrupted)
+    assert main(["demo", "--out", str(tmp_path)]) == 130
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "digits-loss.svg").write_text("former")
+    assert main(["demo", "--out", str(tmp_path)]) == 130
+    assert (tmp_path / "digits-loss.svg").read_text() == "former"
+
+
+def test_training_and_check_have_one_loss(tmp_path, capsys, monkeypatch):
+    seen = []
+
+    def counted(model, images, labels):
+        seen.append(len(labels))
+        return demo.nn.cross_entropy(model(ad.asarray(images)), labels)
+
+    monkeypatch.setattr(demo, "_HIDDEN", 2)
+    monkeypatch.setattr(demo, "loss_of", counted)
+    assert main(["demo", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    assert len(seen) > 45  # the 45 batches, and the check after them
+    assert "Trained 1 epoch with adam" in capsys.readouterr().out
 
 
 def test_the_readmes_picture_is_what_its_command_draws(tmp_path):
