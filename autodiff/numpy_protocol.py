@@ -2,15 +2,20 @@
 
 NumPy hands a call that meets a tensor to :func:`array_ufunc` or :func:`array_function`. They
 look up the function of this package that does the same, translate the arguments and call it:
-so the result is a tensor, and it is recorded. Three tables say what is what:
+so the result is a tensor, and it is recorded. Four tables say what is what:
 
 * :data:`_NAMES`: where NumPy's name differs from ours;
 * :data:`_ADAPTED`: where the arguments differ by more than names;
 * :data:`_ON_VALUES`: functions that only look (``np.shape``, ``np.allclose``). Their results
   have no gradient, so they run on the arrays themselves, as ``t > 0`` does.
 
-Everything else raises :class:`~autodiff.errors.UnsupportedFunctionError`: falling back to
-arrays silently would lose the gradient.
+* :data:`_ON_ARRAYS`: functions that store values (``np.save``). They take tensors without a
+  gradient, and say ``detach`` of others, as ``np.asarray`` does.
+
+What NumPy writes into an array of its own (``array += t``, ``out=array``) may come from tensors
+without a gradient too. Everything else raises
+:class:`~autodiff.errors.UnsupportedFunctionError`: falling back to arrays silently would lose
+the gradient.
 """
 
 from __future__ import annotations
@@ -21,9 +26,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autodiff.engine.node import Handle
+from autodiff.engine.node import Handle, mark_changed
 from autodiff.engine.operands import constant
-from autodiff.errors import UnsupportedFunctionError, describe
+from autodiff.errors import UnsupportedFunctionError, describe, explain
 from autodiff.namespace import tensors
 
 if TYPE_CHECKING:
@@ -42,6 +47,7 @@ _NAMES = {
     "arctan": "atan",
     "arctan2": "atan2",
     "arctanh": "atanh",
+    "around": "round",
     "conjugate": "conj",
     "fabs": "abs",
     "invert": "bitwise_invert",
@@ -82,13 +88,9 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
     name = ufunc.__name__
     if method != "__call__":
         name = f"{name}.{method}"
-    if options.pop("out", None) is not None:
-        raise _unsupported(
-            name,
-            inputs,
-            "it can't write a tensor into an array (out=, array += tensor)",
-            "Write array = array + tensor, or take the values with tensor.detach().numpy().",
-        )
+    out = options.pop("out", None)
+    if out is not None:
+        return _write(name, getattr(ufunc, method), inputs, out, options)
     options = {key: value for key, value in options.items() if not _idle(key, value)}
     if method in ("reduce", "accumulate"):
         table = _REDUCTIONS if method == "reduce" else _SCANS
@@ -112,9 +114,37 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
 
 
 def _idle(key: str, value: Any) -> bool:
-    """Tell whether an option of a ufunc says what is so anyway."""
-    idle = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None}
-    return key in idle and value is idle[key]
+    """Tell whether an option says what is so anyway."""
+    idle = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+    return (key in idle and value is idle[key]) or (value is None and key in _NOT_OURS)
+
+
+def _write(
+    name: str,
+    operation: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    out: tuple[Any, ...],
+    options: dict[str, Any],
+) -> Any:
+    """Let NumPy write values into its own arrays: ``array += t`` and ``np.exp(t, out=array)``."""
+    if any(isinstance(x, Handle) for x in out):
+        raise _unsupported(name, inputs, "it can't write into a tensor (out=)")
+    if any(isinstance(x, Handle) and x.node is not None for x in inputs):
+        raise _unsupported(
+            name,
+            inputs,
+            "it can't write what requires a gradient into an array (out=, array += tensor)",
+            "Write array = array + tensor, `with autodiff.no_grad(): tensor -= step` to update "
+            "a parameter, or take the values with tensor.detach().numpy().",
+        )
+    try:
+        made = operation(*_values(inputs), out=out, **_values(options))
+    except Exception as error:
+        raise explain(f"numpy.{name}", inputs, error) from error
+    for array in out:
+        if array is not None:
+            mark_changed(array)  # a tensor may share its memory
+    return made
 
 
 # -- functions --------------------------------------------------------------------------------
@@ -139,9 +169,11 @@ def array_function(
     name = _full_name(function)
     if name in _ON_VALUES:
         return function(*_values(args), **_values(kwargs))
-    adapted = _ADAPTED.get(name)
-    if adapted is not None:
-        return adapted(*args, **_without_idle(name, args, kwargs))
+    if name in _ON_ARRAYS:
+        return function(*_values(args, detached=True), **_values(kwargs, detached=True))
+    adapter = _ADAPTED.get(name)
+    if adapter is not None:
+        return _adapt(name, adapter, args, kwargs)
     translation = _translation(function)
     if translation is None:
         raise _unsupported(name, args)
@@ -164,6 +196,9 @@ def _find(name: str | None) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
+_signature = cache(inspect.signature)
+
+
 def _anything(*args: Any, **kwargs: Any) -> None:
     """Have the signature that fits every call."""
 
@@ -174,12 +209,12 @@ def _translation(function: Callable[..., Any]) -> _Translation | None:
     if ours is None:
         return None
     kinds = inspect.Parameter
-    parameters = list(inspect.signature(ours).parameters.values())
+    parameters = list(_signature(ours).parameters.values())
     operands = sum(p.kind is kinds.POSITIONAL_ONLY for p in parameters)
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
     except ValueError:  # NumPy's compiled functions have none before 2.1: pass on as given
-        signature = inspect.signature(_anything)
+        signature = _signature(_anything)
     return _Translation(ours, signature, operands)
 
 
@@ -200,31 +235,47 @@ def _call(
             operands.append(value)
         elif value is not parameter.default and not (value is None and key in _NOT_OURS):
             options[_OPTIONS.get(key, key)] = value
-    known = inspect.signature(translation.function).parameters
-    unknown = [key for key in options if key not in known]
+    _check_known(name, translation.function, operands, options)
+    return translation.function(*operands, **options)
+
+
+def _adapt(
+    name: str, adapter: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call an adapter, or say which argument of NumPy's it does not take."""
+    signature = _signature(adapter)
+    kwargs = {k: v for k, v in kwargs.items() if k in signature.parameters or not _idle(k, v)}
+    _check_known(name, adapter, args, kwargs)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:  # more by position than it takes
+        raise _unsupported(name, args, f"with tensors it has {error}") from error
+    return adapter(*bound.args, **bound.kwargs)
+
+
+def _check_known(
+    name: str, function: Callable[..., Any], operands: Any, options: dict[str, Any]
+) -> None:
+    unknown = [key for key in options if key not in _signature(function).parameters]
     if unknown:
         what = f"it does not take {', '.join(map(repr, unknown))} with tensors"
         raise _unsupported(name, operands, what)
-    return translation.function(*operands, **options)
 
 
 _NOT_OURS = frozenset({"dtype", "initial", "order", "out", "where"})
 
 
-def _without_idle(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    if kwargs.get("out") is not None:
-        raise _unsupported(name, args, "it can't write a tensor into an array (out=)")
-    return {key: value for key, value in kwargs.items() if key != "out"}
+def _values(value: Any, *, detached: bool = False) -> Any:
+    """Return the same arguments with arrays in place of tensors.
 
-
-def _values(value: Any) -> Any:
-    """Return the same arguments with arrays in place of tensors."""
+    Where ``detached``, those of tensors that require a gradient raise instead.
+    """
     if isinstance(value, Handle):
-        return value.array
+        return np.asarray(value) if detached else value.array
     if isinstance(value, list | tuple):
-        return type(value)(map(_values, value))
+        return type(value)(_values(item, detached=detached) for item in value)
     if isinstance(value, dict):
-        return {key: _values(item) for key, item in value.items()}
+        return {key: _values(item, detached=detached) for key, item in value.items()}
     return value
 
 
@@ -241,7 +292,7 @@ def _unsupported(
     return UnsupportedFunctionError(f"numpy.{name}({described}) on tensors: {why}. {remedy}")
 
 
-# -- functions that only look -------------------------------------------------------------------
+# -- functions that only look, and functions that store ------------------------------------------
 
 _ON_VALUES = frozenset(
     {
@@ -250,6 +301,7 @@ _ON_VALUES = frozenset(
         "min_scalar_type", "ndim", "result_type", "shape", "shares_memory", "size",
     }
 )  # fmt: skip
+_ON_ARRAYS = frozenset({"save", "savetxt", "savez", "savez_compressed"})
 
 
 # -- arguments that differ by more than names ------------------------------------------------------
@@ -273,12 +325,6 @@ def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None
 
 def _where(condition: Any, *choices: Any) -> Any:
     return tensors.where(condition, *choices) if choices else tensors.nonzero(condition)
-
-
-def _round(a: Any, decimals: int = 0) -> Any:
-    if decimals == 0:
-        return tensors.round(a)
-    return tensors.round(_array(a) * 10.0**decimals) / 10.0**decimals
 
 
 def _vdot(a: Any, b: Any) -> Any:
@@ -328,17 +374,21 @@ def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return tensors.concat([_array(arr), _array(values)], axis=axis)
 
 
-def _percentile(a: Any, q: Any, axis: Any = None, **options: Any) -> Any:
-    return tensors.quantile(a, np.asarray(constant(q)) / 100, axis=axis, **options)
+def _percentile(
+    a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
+    quantiles = np.asarray(constant(q)) / 100
+    return tensors.quantile(a, quantiles, axis=axis, method=method, keepdims=keepdims)
 
 
-def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:  # noqa: ARG001
+def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:  # noqa: ARG001 - what it makes is a Tensor
+    if order != "K":
+        raise _unsupported("copy", [a], f"it does not take order={order!r} with tensors")
     return tensors.copy(_array(a))
 
 
 _ADAPTED: dict[str, Callable[..., Any]] = {
     "append": _append,
-    "around": _round,
     "atleast_1d": _at_least(1),
     "atleast_2d": _at_least(2),
     "atleast_3d": _at_least(3),
@@ -351,7 +401,6 @@ _ADAPTED: dict[str, Callable[..., Any]] = {
     "hstack": _stacked(1, 1),
     "percentile": _percentile,
     "reshape": _reshape,
-    "round": _round,
     "transpose": _transpose,
     "vdot": _vdot,
     "vstack": _stacked(2, 0),
