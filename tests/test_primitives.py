@@ -12,7 +12,34 @@ from tests.cases import Case, all_cases
 from tests.differences import derivative
 
 CASES = all_cases()
-NEVER_CASED = {"output"}
+
+NEEDS_AN_AXIS = "works along an axis, which a number has not"
+NEEDS_A_MATRIX = "works on matrices"
+NEEDS_A_VECTOR = "works on vectors"
+WITHOUT_SCALARS = {
+    **dict.fromkeys(
+        [
+            "cumulative_max", "cumulative_prod", "cumulative_sum", "fft.fft", "fft.fftshift",
+            "fft.ifft", "fft.ifftshift", "fft.irfft", "fft.rfft", "sort", "split", "swapaxes",
+            "topk", "unstack",
+        ],
+        NEEDS_AN_AXIS,
+    ),
+    **dict.fromkeys(
+        [
+            "diagonal", "linalg.cholesky", "linalg.cofactors", "linalg.det", "linalg.eigh",
+            "linalg.eigvalsh", "linalg.inv", "linalg.pinv", "linalg.qr", "linalg.slogdet",
+            "linalg.solve", "linalg.svd", "linalg.svdvals", "matrix_transpose", "trace", "tril",
+            "triu",
+        ],
+        NEEDS_A_MATRIX,
+    ),
+    **dict.fromkeys(["cross", "matmul", "vecdot"], NEEDS_A_VECTOR),
+    "std": "the deviation of one number is 0, at a kink",
+}  # fmt: skip
+"""Differentiable primitives without a case of a 0-d variable, and why."""
+WITHOUT_EMPTY: dict[str, str] = {}
+"""Differentiable primitives without a case of an empty variable, and why."""
 
 
 def seeded(case: Case) -> np.random.Generator:
@@ -65,8 +92,15 @@ def weighed(result, cotangents):
     return total
 
 
+def leaf(x):
+    """A variable on the array itself, in its memory: a copy would not be strided."""
+    made = ad.asarray(x)
+    made.requires_grad = True
+    return made
+
+
 def first_gradients(case: Case, arrays, *, create_graph=False):
-    leaves = [ad.tensor(x, requires_grad=True) if variable(x) else x for x in arrays]
+    leaves = [leaf(x) if variable(x) else x for x in arrays]
     inputs = [x for x in leaves if isinstance(x, ad.Tensor)]
     result = apply(case, leaves)
     scalar = weighed(result, weights(case, result))
@@ -81,12 +115,52 @@ def differentiable(case: Case) -> bool:
 
 
 def test_every_primitive_has_a_case():
-    missing = set(primitives) - {case.operation for case in CASES} - NEVER_CASED
+    missing = set(primitives) - {case.operation for case in CASES}
     assert not missing, f"primitives without test inputs: {sorted(missing)}"
 
 
 def test_every_case_names_a_primitive():
     assert {case.operation for case in CASES} <= set(primitives)
+
+
+def variables_by_primitive():
+    """For each differentiable primitive what its cases vary: pairs of argument and array."""
+    found = {name: [] for name, p in primitives.items() if p.rules}
+    for case in CASES:
+        primitive = primitives[case.operation]
+        if primitive.rules:
+            for i, x in enumerate(operands_of(case)):
+                if variable(x):
+                    found[case.operation].append((primitive.arrays[min(i, last(primitive))], x))
+    return found
+
+
+def last(primitive) -> int:
+    return len(primitive.arrays) - 1
+
+
+def test_every_rule_has_a_case():
+    """Each argument with a rule is a variable in some case."""
+    for name, varied in variables_by_primitive().items():
+        missing = set(primitives[name].rules) - {argument for argument, _ in varied}
+        assert not missing, f"{name}: rules that no case uses: {sorted(missing)}"
+
+
+@pytest.mark.parametrize(
+    ("is_so", "exempt"),
+    [
+        pytest.param(lambda x: x.ndim == 0, WITHOUT_SCALARS, id="0-d"),
+        pytest.param(lambda x: x.size == 0, WITHOUT_EMPTY, id="empty"),
+    ],
+)
+def test_every_differentiable_primitive_has_a_case(is_so, exempt):
+    """A case of a 0-d variable and one of an empty variable, or a reason why not."""
+    without = {
+        name
+        for name, varied in variables_by_primitive().items()
+        if not any(is_so(x) for _, x in varied)
+    }
+    assert without == set(exempt)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -124,6 +198,20 @@ def spread(x):
     view = room[tuple(slice(None, None, 2) for _ in x.shape)]
     view[...] = x
     return view
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if differentiable(c)], ids=str)
+def test_strided_gradients(case):
+    """Gradients of operands in strided memory are those of contiguous ones."""
+    arrays = operands_of(case)
+    _, _, grads = first_gradients(case, arrays)
+    _, inputs, others = first_gradients(case, list(map(spread, arrays)))
+    assert all(x.size < 2 or not x.array.flags.contiguous for x in inputs)
+    for g, other in zip(grads, others, strict=True):
+        assert (g is None) == (other is None)
+        if g is not None:
+            assert g.shape == other.shape
+            np.testing.assert_allclose(g.numpy(), other.numpy(), rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.float32], ids=str)

@@ -129,4 +129,5 @@ CASES = [
         reference=lambda x: x,
         name="0-d",
     ),
+    Case("astype", (normal(0, 2),), {"dtype": np.float64}, reference=lambda x: x, name="empty"),
 ]

@@ -106,7 +106,8 @@ CASES = [
     *(Case("linalg.svd", (normal(*s),), view=thin, torch=oracle("svd"), name=f"{s} full")
       for s in [(4, 2), (2, 2, 3)]),
     *(Case("linalg.svdvals", (normal(*s),), torch=oracle("svdvals"), name=f"{s}",
-           reference=lambda x: np.linalg.svd(x, compute_uv=False)) for s in RECTANGLES),
+           reference=lambda x: np.linalg.svd(x, compute_uv=False))
+      for s in [*RECTANGLES, (0, 0), (2, 0, 3)]),
     *(Case("linalg.vector_norm", (make(*s),), {"axis": axis, "keepdims": keep, "ord": ord},
            torch=None if 0 in s else oracle("vector_norm", ord=ord, dim=axis, keepdim=keep),
            name=f"{s} axis={axis} keepdims={keep} ord={ord}")

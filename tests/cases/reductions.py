@@ -19,6 +19,8 @@ AXES = [
     ((2, 3, 2), (-1, 1)),
     ((2, 3), ()),
 ]
+# Results without elements, of operations that nothing at all can't be given to.
+NOTHING = [((0, 3), 1), ((2, 0, 3), -1)]
 EMPTY = [((0,), None), ((2, 0), 1), ((0, 3), 0), ((0, 3), 1)]
 
 
@@ -65,10 +67,10 @@ def _torch_prod(x, axes, keepdims):
 
 CASES = [
     *reduction("sum", torch=lambda x, d, k: x.sum(d, keepdim=k), axes=AXES + EMPTY),
-    *reduction("mean", torch=lambda x, d, k: x.mean(d, keepdim=k)),
+    *reduction("mean", torch=lambda x, d, k: x.mean(d, keepdim=k), axes=AXES + NOTHING),
     *reduction("prod", torch=_torch_prod, axes=AXES + EMPTY),
-    *reduction("max", distinct, torch=lambda x, d, k: x.amax(d, keepdim=k)),
-    *reduction("min", distinct, torch=lambda x, d, k: x.amin(d, keepdim=k)),
+    *reduction("max", distinct, torch=lambda x, d, k: x.amax(d, keepdim=k), axes=AXES + NOTHING),
+    *reduction("min", distinct, torch=lambda x, d, k: x.amin(d, keepdim=k), axes=AXES + NOTHING),
     *(
         Case(
             "prod",

@@ -130,7 +130,10 @@ CASES = [
         for shape in [(2, 3), (0, 2), (4, 1, 3)]
     ],
     one("swapaxes", (2, 3, 4), lambda x: x.swapaxes(0, -1), axis1=0, axis2=-1),
+    one("swapaxes", (0, 2), lambda x: x.swapaxes(0, 1), axis1=0, axis2=1),
     one("swapaxes", (2, 3), lambda x: x.swapaxes(1, 1), axis1=1, axis2=1),
+    one("moveaxis", (), lambda x: x, source=(), destination=()),
+    one("moveaxis", (0, 2), lambda x: x.moveaxis(0, 1), source=0, destination=1),
     one("moveaxis", (2, 3, 4), lambda x: x.moveaxis(0, -1), source=0, destination=-1),
     one(
         "moveaxis",
@@ -150,7 +153,8 @@ CASES = [
     one("squeeze", ()),
     *[
         one("broadcast_to", a, lambda x, b=b: x.broadcast_to(b), shape=b)
-        for a, b in [((), (2,)), ((3,), (2, 3)), ((2, 1, 3), (2, 4, 3)), ((1,), (0,)), ((2,), (2,))]
+        for a, b in [((), (2,)), ((3,), (2, 3)), ((2, 1, 3), (2, 4, 3)), ((1,), (0,)), ((2,), (2,)),
+                     ((0,), (2, 0))]
     ],
     one("flip", (), lambda x: x),
     one("flip", (3,), lambda x: x.flip(0)),

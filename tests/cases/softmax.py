@@ -6,7 +6,7 @@ import numpy as np
 import scipy.special
 
 from tests.cases import Case, normal
-from tests.cases.reductions import AXES, reduction
+from tests.cases.reductions import AXES, NOTHING, reduction
 
 ALONG = [((), -1), ((3,), 0), ((2, 3), -1), ((2, 3, 4), 1), ((2, 3), None), ((2, 3, 2), (0, 2))]
 PLAIN = [(shape, axis) for shape, axis in ALONG if isinstance(axis, int)]
@@ -40,7 +40,7 @@ CASES = [
     *reduction(
         "logsumexp",
         torch=lambda x, d, k: x.logsumexp(d, keepdim=k),
-        axes=[a for a in AXES if a[1] != ()],
+        axes=[a for a in AXES + NOTHING if a[1] != ()],
     ),
     Case("logsumexp", (normal(2, 3),), {"axis": -1}, name="(2, 3)",
          reference=lambda x: scipy.special.logsumexp(x, axis=-1)),

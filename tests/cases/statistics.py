@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.cases.reductions import AXES, reduction
+from tests.cases.reductions import AXES, NOTHING, reduction
 
 SPREAD = [(shape, axis) for shape, axis in AXES if shape and axis != ()]
 
 CASES = [
     *reduction("var", torch=lambda x, d, k: x.var(d, correction=0, keepdim=k)),
     *reduction("std", torch=lambda x, d, k: x.std(d, correction=0, keepdim=k), axes=SPREAD),
+    *reduction("var", axes=NOTHING),  # PyTorch warns
+    *reduction("std", axes=NOTHING),
 ]
 for _operation in ("var", "std"):
     CASES += reduction(

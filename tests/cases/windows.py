@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tests.cases import Case, normal
@@ -44,8 +46,8 @@ def overlapped(shape, window, axis=None):
     taken = np.lib.stride_tricks.sliding_window_view(np.zeros(shape), window, axis).shape
 
     def reference(x):
-        places = np.arange(np.prod(shape)).reshape(shape)
-        out = np.zeros(int(np.prod(shape)))
+        places = np.arange(math.prod(shape)).reshape(shape)
+        out = np.zeros(math.prod(shape))
         np.add.at(out, np.lib.stride_tricks.sliding_window_view(places, window, axis), x)
         return out.reshape(shape)
 
@@ -67,6 +69,7 @@ WINDOWS = [
     ((3, 2, 4), (3, 3), (2, 0)),
     ((6,), (2, 3), (0, 0)),
     ((0, 3), 2, 1),
+    ((), (), ()),
 ]
 
 CASES = [
