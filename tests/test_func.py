@@ -184,6 +184,8 @@ def test_argnums():
     result = grad(f, argnums=(2, 0))(2.0, 3.0, 5.0)
     assert isinstance(result, tuple)
     assert [g.item() for g in result] == [18.0, 45.0]
+    assert grad(f, argnums=np.int64(1))(2.0, 3.0, 5.0).item() == 60.0
+    assert len(grad(f, argnums=(np.int8(1), 0))(2.0, 3.0, 5.0)) == 2
     assert isinstance(grad(f, argnums=[0])(2.0, 3.0, 5.0), tuple)
 
 
@@ -274,10 +276,20 @@ def test_what_the_result_does_not_depend_on_has_zero_derivatives():
     assert hvp(lambda x: x.sum(), (X,), (V,))[1][0].tolist() == [0.0] * 3
 
 
-def test_integer_results_have_zero_tangents():
-    _, (tangent, count) = jvp(lambda x: (x * 2, ad.argmax(x)), (X,), (V,))
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_integer_results_are_refused(name):
+    """A zero for a count would hide that nothing was differentiated."""
+    transform = TRANSFORMS[name]
+    with pytest.raises(DTypeError, match=rf"{name}: the result is .*int64.*Cast it.*has_aux"):
+        transform(ad.argmax, X)
+    with pytest.raises(DTypeError, match=rf"{name}: the result\[1\] is .*bool"):
+        transform(lambda x: (x, x > 0), X)
+
+
+def test_integer_results_beside_the_result():
+    _, tangent, count = jvp(lambda x: (x * 2, ad.argmax(x)), (X,), (V,), has_aux=True)
     np.testing.assert_allclose(tangent.numpy(), 2 * V)
-    assert count.item() == 0
+    assert count.dtype == np.int64
 
 
 def test_an_argument_returned_as_it_is():
@@ -731,7 +743,7 @@ def test_results_that_are_no_scalars(name):
         transform(lambda x: (x.sum(), x), X)
     with pytest.raises(DTypeError, match=r"complex128.*must be real"):
         transform(lambda x: x.sum() * 1j, X)
-    with pytest.raises(DTypeError, match=r"int64.*must be real and floating"):
+    with pytest.raises(DTypeError, match=r"int64.*only floating"):
         transform(ad.argmax, X)
 
 

@@ -6,21 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import enable_grad
 from autodiff.engine.node import Node, clock
 from autodiff.errors import NoGradientError, describe
-from autodiff.func.linearize import Linearized, select, variable
+from autodiff.func.linearize import Linearized, ones_like, select, variable, zeros_like
 from autodiff.func.matching import (
     Argnums,
     check_arguments,
     check_function,
     matching,
-    ones,
     per_argument,
-    zeros_like,
 )
-from autodiff.namespace import namespace_of, tensors
+from autodiff.namespace import tensors
 from autodiff.tensor import Tensor
 from autodiff.trees import rebuild
 
@@ -62,7 +59,8 @@ def jvp(
     Raises
     ------
     DTypeError
-        If a leaf of a primal is not of a real floating dtype.
+        If a leaf of a primal is not of a real floating dtype,
+        or one of the result is not floating.
     OptionError
         If primals or tangents are not tuples or lists.
     ShapeError
@@ -81,13 +79,13 @@ def jvp(
         directions = matching("jvp", "tangents", tuple(tangents), tuple(primals), run.variables)
         # The cotangents are variables at 0: their values do not matter.
         since = clock()
-        cotangents = [variable(zeros_like(output)) for output in run.outputs]
+        cotangents = [variable(zeros_like(output).array) for output in run.outputs]
         own: list[Any] = [u.node for u in cotangents]
         pulled = run.pull(cotangents, create_graph=True, retain_graph=True)
         create = run.wants_graph([*run.outputs, *directions], own)
         products = run.carry(
             _by_node(pulled, directions, create_graph=create),
-            own,
+            cotangents,
             since=since,
             create_graph=create,
             retain_graph=True,
@@ -127,7 +125,8 @@ def jacobian(
     Raises
     ------
     DTypeError
-        If a leaf of a chosen argument is not of a real floating dtype.
+        If a leaf of a chosen argument is not of a real floating dtype,
+        or one of the result is not floating.
     NoGradientError
         If the result is complex.
     OptionError
@@ -174,14 +173,14 @@ def _rows(run: Linearized, k: int, *, create_graph: bool) -> list[Tensor]:
     rows = []
     for i in range(output.size):
         unit = zeros_like(output)
-        unit.reshape(-1)[i] = 1
-        upstream[k] = make_tensor(unit)
+        unit.array.reshape(-1)[i] = 1
+        upstream[k] = unit
         rows.append(run.pull(upstream, create_graph=create_graph, retain_graph=True))
     blocks = []
     for i, x in enumerate(run.variables):
         shape = (*output.shape, *x.shape)
         if not rows:
-            blocks.append(make_tensor(namespace_of(x.array).zeros(shape, dtype=x.dtype)))
+            blocks.append(zeros_like(x, shape))
         else:
             with enable_grad():
                 blocks.append(tensors.stack([row[i] for row in rows]).reshape(shape))
@@ -256,7 +255,8 @@ def hvp(
     Raises
     ------
     DTypeError
-        If a leaf of a primal is not of a real floating dtype.
+        If a leaf of a primal is not of a real floating dtype,
+        or one of the result is not floating.
     OptionError
         If primals or tangents are not tuples or lists.
     ShapeError
@@ -277,11 +277,11 @@ def hvp(
     with Linearized("hvp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
         output = run.scalar()
         directions = matching("hvp", "tangents", tuple(tangents), tuple(primals), run.variables)
-        first = run.pull([ones(output)], create_graph=True, retain_graph=True)
+        first = run.pull([ones_like(output)], create_graph=True, retain_graph=True)
         create = run.wants_graph([output, *directions])
         products = run.carry(
             _by_node(first, directions, create_graph=create),
-            run.nodes,
+            run.variables,
             since=run.since,
             create_graph=create,
             retain_graph=True,

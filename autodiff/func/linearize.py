@@ -13,6 +13,7 @@ recorded itself, and results stay linked; everything else is handed back without
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from threading import Lock
@@ -31,7 +32,7 @@ from autodiff.namespace import Namespace, namespace_of
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten, map_leaves, rebuild
 
-__all__ = ["Linearized", "select", "summary", "variable"]
+__all__ = ["Linearized", "ones_like", "select", "summary", "variable", "zeros_like"]
 
 
 def _variable(xp: Namespace, x: Any, /) -> Any:
@@ -85,8 +86,9 @@ def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[in
     """Return the positions that ``argnums`` names among ``count`` positional arguments."""
     given = argnums if isinstance(argnums, list | tuple) else (argnums,)
     chosen = []
-    for number in given:
-        if not isinstance(number, int) or isinstance(number, bool):
+    for each in given:
+        number = _index(each)
+        if number is None:
             message = f"{transform}: argnums must be an int or a tuple of ints, not {argnums!r}"
             raise OptionError(message)
         if not -count <= number < count:
@@ -101,6 +103,16 @@ def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[in
     return tuple(chosen)
 
 
+def _index(number: Any) -> int | None:
+    """Return an integer of whichever type as Python's; None for anything else."""
+    if isinstance(number, bool | np.ndarray | Tensor):
+        return None
+    try:
+        return operator.index(number)
+    except TypeError:
+        return None
+
+
 class Linearized:
     """A function's value at a point, and its graph back to the variables of that point.
 
@@ -108,14 +120,28 @@ class Linearized:
 
     Attributes
     ----------
+    transform : str
+        Whose run it is, for messages.
+    recording : bool
+        Whether the caller records, and so may want a graph of the derivatives.
+    since : int
+        The clock's time before the run: what it made has a number from there on.
+    trees : list
+        The chosen arguments, as they were given.
+    variables : list of Tensor
+        What stood in the place of the leaves of ``trees``, in their order.
+    nodes : list of Variable
+        Their nodes.
+    own : set of Variable
+        The same as a set.
     result : tree
         What the function returned.
     outputs : list of Tensor
         The result's leaves.
+    output_paths : list of str
+        What to call each of them in a message.
     aux : Any
         The second result, where ``has_aux``.
-    trees : list
-        The chosen arguments, as they were given.
     """
 
     def __init__(
@@ -133,13 +159,11 @@ class Linearized:
         self.since = clock()
         self.trees = [arguments[i] for i in chosen]
         filled = list(arguments)
-        self.paths: list[str] = []
         self.variables: list[Tensor] = []
         for i in chosen:
             leaves = flatten(arguments[i], f"argument {i}")
             made = [self._variable(path, value) for path, value in leaves]
             filled[i] = rebuild(arguments[i], made)
-            self.paths += [path for path, _ in leaves]
             self.variables += made
         self.nodes: list[Variable] = [x.node for x in self.variables]  # type: ignore[misc]
         self.own = set(self.nodes)
@@ -213,15 +237,20 @@ class Linearized:
         raise DTypeError(f"{message}, and only real floating dtypes have gradients. {remedy}.")
 
     def _output(self, path: str, value: Any) -> Tensor:
-        if isinstance(value, Tensor):
-            return value
-        if isinstance(value, np.ndarray | np.generic | int | float | complex):
-            return Tensor(value)
         message = f"{self.transform}: {path} is {describe(value)}"
-        raise DTypeError(
-            f"{message}. Return tensors, or dicts, lists and tuples of them; "
-            "other things may be returned beside them with has_aux=True."
-        )
+        if isinstance(value, np.ndarray | np.generic | int | float | complex):
+            value = Tensor(value)
+        if not isinstance(value, Tensor):
+            raise DTypeError(
+                f"{message}. Return tensors, or dicts, lists and tuples of them; "
+                "other things may be returned beside them with has_aux=True."
+            )
+        if value.dtype.kind not in "fc":
+            raise DTypeError(
+                f"{message}, and only floating dtypes have derivatives. Cast it, or return it "
+                "beside the result with has_aux=True."
+            )
+        return value
 
     def scalar(self) -> Tensor:
         """Return the result, which must be one real number."""
@@ -236,10 +265,11 @@ class Linearized:
         if output.shape != ():
             message = f"{self.transform}: the function must return a scalar, not {describe(output)}"
             raise ShapeError(f"{message}. Reduce it (.sum(), .mean()), or use jacobian or vjp.")
-        if output.dtype.kind != "f":
+        if output.dtype.kind == "c":
             message = f"{self.transform}: the function returned {describe(output)}"
-            remedy = "Take its abs, real or imag part" if output.dtype.kind == "c" else "Cast it"
-            raise DTypeError(f"{message}, but a loss must be real and floating. {remedy} first.")
+            raise DTypeError(
+                f"{message}, but a loss must be real. Take its abs, real or imag part first."
+            )
         return output
 
     def pull(
@@ -262,7 +292,7 @@ class Linearized:
             given[node] = part
         return self.carry(
             given,
-            self.nodes,
+            self.variables,
             since=self.since,
             create_graph=create_graph,
             retain_graph=retain_graph,
@@ -271,13 +301,14 @@ class Linearized:
     def carry(
         self,
         upstream: Mapping[Node, Any],
-        nodes: Sequence[Node],
+        variables: Sequence[Tensor],
         *,
         since: int,
         create_graph: bool,
         retain_graph: bool,
     ) -> list[Tensor]:
-        """Carry gradients by node to the given nodes, as tensors; zeros where none come."""
+        """Carry gradients by node to variables; zeros where none come."""
+        nodes = [x.node for x in variables if x.node is not None]  # all of them have one
         found: dict[Node, Any] = {}
         if upstream:
             found = propagate(
@@ -289,9 +320,9 @@ class Linearized:
             )
         results = []
         with enable_grad():
-            for node in nodes:
+            for x, node in zip(variables, nodes, strict=True):
                 if node not in found:
-                    results.append(_zeros(node, self.variables))
+                    results.append(zeros_like(x))
                     continue
                 g = found[node]
                 results.append(release(g) if create_graph else make_tensor(release(g)))
@@ -332,8 +363,8 @@ class Linearized:
         kept = self.outward(tensors, own)
         return any(tensor.node in kept for tensor in tensors)
 
-    def finish(self, *trees: Any, own: Collection[Node] = ()) -> Any:
-        """Return trees whose tensors keep a graph exactly where it leads to the outside."""
+    def finish(self, *trees: Any, own: Collection[Node] = ()) -> tuple[Any, ...]:
+        """Return the trees, their tensors with a graph exactly where it leads to the outside."""
         tensors = [leaf for tree in trees for _, leaf in flatten(tree) if isinstance(leaf, Tensor)]
         kept = self.outward(tensors, own) if self.recording else set()
 
@@ -342,8 +373,7 @@ class Linearized:
                 return leaf
             return make_tensor(leaf.array, leaf.node if leaf.node in kept else None)
 
-        done = tuple(map_leaves(finished, tree) for tree in trees)
-        return done if len(done) != 1 else done[0]
+        return tuple(map_leaves(finished, tree) for tree in trees)
 
     def value(self) -> Any:
         """Return the result with all its leaves as tensors."""
@@ -355,9 +385,15 @@ class Linearized:
         return [rebuild(tree, leaves) for tree in self.trees]
 
 
-def _zeros(node: Node, like: Sequence[Tensor]) -> Tensor:
-    xp = namespace_of(like[0].array) if like else namespace_of(0.0)
-    return make_tensor(xp.zeros(node.shape, dtype=node.dtype))
+def ones_like(tensor: Tensor) -> Tensor:
+    """Return ones of a tensor's shape and dtype, in an array of their own and without a graph."""
+    return make_tensor(namespace_of(tensor.array).ones(tensor.shape, dtype=tensor.dtype))
+
+
+def zeros_like(tensor: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
+    """Return zeros of a tensor's dtype, and of its shape unless another is given, likewise."""
+    shape = tensor.shape if shape is None else shape
+    return make_tensor(namespace_of(tensor.array).zeros(shape, dtype=tensor.dtype))
 
 
 def summary(result: Any) -> str:

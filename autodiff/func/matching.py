@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import enable_grad
 from autodiff.errors import DTypeError, OptionError, ShapeError, describe
 from autodiff.func.linearize import summary
-from autodiff.namespace import namespace_of, tensors
+from autodiff.namespace import tensors
 from autodiff.tensor import Tensor
 
 __all__ = [
@@ -17,9 +16,7 @@ __all__ = [
     "check_arguments",
     "check_function",
     "matching",
-    "ones",
     "per_argument",
-    "zeros_like",
 ]
 
 Argnums = int | Sequence[int]
@@ -87,14 +84,4 @@ def _fitting(transform: str, path: str, leaf: Any, wanted: Tensor) -> Tensor:
 
 def per_argument(results: list[Any], argnums: Argnums) -> Any:
     """Return the one result where ``argnums`` is one number, a tuple otherwise."""
-    return results[0] if isinstance(argnums, int) else tuple(results)
-
-
-def ones(tensor: Tensor) -> Tensor:
-    """Return ones of a tensor's shape and dtype."""
-    return make_tensor(namespace_of(tensor.array).ones(tensor.shape, dtype=tensor.dtype))
-
-
-def zeros_like(tensor: Tensor) -> Any:
-    """Return an array of zeros of a tensor's shape and dtype."""
-    return namespace_of(tensor.array).zeros(tensor.shape, dtype=tensor.dtype)
+    return tuple(results) if isinstance(argnums, list | tuple) else results[0]

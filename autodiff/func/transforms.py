@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from autodiff.func.linearize import Linearized, select
-from autodiff.func.matching import Argnums, check_function, matching, ones, per_argument
+from autodiff.func.linearize import Linearized, ones_like, select
+from autodiff.func.matching import Argnums, check_function, matching, per_argument
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten
 
@@ -42,7 +42,8 @@ def value_and_grad(
     Raises
     ------
     DTypeError
-        If a leaf of a chosen argument is not of a real floating dtype.
+        If a leaf of a chosen argument is not of a real floating dtype,
+        or the result is not.
     OptionError
         If ``argnums`` names an argument that the call does not have.
     ShapeError
@@ -79,7 +80,9 @@ def _value_and_grad(
             create = run.wants_graph([output])
             aux = [leaf for _, leaf in flatten(run.aux) if isinstance(leaf, Tensor)]
             gradients = run.pull(
-                [ones(output)], create_graph=create, retain_graph=create or run.wants_graph(aux)
+                [ones_like(output)],
+                create_graph=create,
+                retain_graph=create or run.wants_graph(aux),
             )
             value, kept, gradients = run.finish(output, run.aux, gradients)
             result = per_argument(run.split(gradients), argnums)
@@ -152,7 +155,8 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     Raises
     ------
     DTypeError
-        If a leaf of a primal is not of a real floating dtype.
+        If a leaf of a primal is not of a real floating dtype,
+        or one of the result is not floating.
     ShapeError
         If a cotangent's structure or shapes are not the result's.
 
@@ -173,6 +177,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
         with run.reopen() as again:
             create = again.wants_graph([*again.outputs, *upstream])
             gradients = again.pull(upstream, create_graph=create, retain_graph=True)
-            return tuple(again.split(again.finish(gradients)))
+            (gradients,) = again.finish(gradients)
+            return tuple(again.split(gradients))
 
     return (value, pullback, aux) if has_aux else (value, pullback)
