@@ -76,7 +76,7 @@ from autodiff.errors import (
     ShapeError,
     UnsupportedFunctionError,
 )
-from autodiff.func.gradients import grad
+from autodiff.gradients import grad
 from autodiff.inspection import *
 from autodiff.inspection import __array_namespace_info__ as __array_namespace_info__
 from autodiff.primitives.activations import *
