@@ -125,3 +125,102 @@ def test_other_bad_input():
         nn.cross_entropy(ad.ones((2, 3, 2)), [[0, 9], [1, 1]])
     with pytest.raises(ad.DomainError, match="the label 9 is not one"):
         nn.cross_entropy(ad.ones(3), 9)
+
+
+# By hand: the probabilities are (1/2, 1/2) and (3/4, 1/4), so that the losses of the labels
+# (0, 1) are ln 2 and ln 4, and the second row's other class would lose ln 4/3.
+LOGITS = np.log([[1.0, 1.0], [3.0, 1.0]])
+LN2, LN4, LN4_3 = np.log([2, 4, 4 / 3])
+SMOOTH = 0.8 * LN4 + 0.2 * (LN4 + LN4_3) / 2
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "expected"),
+    [
+        ([0, 1], {"reduction": "none"}, [LN2, LN4]),
+        ([0, 1], {"reduction": "sum"}, LN2 + LN4),
+        ([0, 1], {}, (LN2 + LN4) / 2),
+        ([0, 1], {"weight": [1.0, 3.0], "reduction": "none"}, [LN2, 3 * LN4]),
+        ([0, 1], {"weight": [1.0, 3.0]}, (LN2 + 3 * LN4) / 4),
+        ([0, 1], {"label_smoothing": 0.2, "reduction": "none"}, [LN2, SMOOTH]),
+        ([0, 1], {"label_smoothing": 1.0, "reduction": "none"}, [LN2, (LN4 + LN4_3) / 2]),
+        # the share that is spread has each class's weight, the rest the label's
+        (
+            [0, 1],
+            {"weight": [1.0, 3.0], "label_smoothing": 0.2, "reduction": "none"},
+            [0.8 * LN2 + 0.2 * 2 * LN2, 0.8 * 3 * LN4 + 0.2 * (LN4_3 + 3 * LN4) / 2],
+        ),
+        (
+            [0, 1],
+            {"weight": [1.0, 3.0], "label_smoothing": 0.2},
+            (1.2 * LN2 + 2.4 * LN4 + 0.1 * (LN4_3 + 3 * LN4)) / 4,
+        ),
+        ([-100, 1], {"reduction": "none"}, [0, LN4]),
+        ([-100, 1], {}, LN4),
+        ([0, 1], {"ignore_index": 0}, LN4),
+        ([0, 1], {"ignore_index": 0, "weight": [1.0, 3.0], "reduction": "none"}, [0, 3 * LN4]),
+        ([0, 1], {"ignore_index": 0, "weight": [1.0, 3.0]}, LN4),
+        ([0, 1], {"ignore_index": 0, "label_smoothing": 0.2, "reduction": "sum"}, SMOOTH),
+        ([0, 1], {"weight": [0.0, 0.0]}, 0),
+        ([[1, 0], [0.5, 0.5]], {"reduction": "none"}, [LN2, (LN4 + LN4_3) / 2]),
+        ([[1, 0], [0.0, 1]], {}, (LN2 + LN4) / 2),
+        ([[1, 0], [0.0, 1]], {"reduction": "sum"}, LN2 + LN4),
+        ([[1, 0], [0.0, 1]], {"label_smoothing": 0.2, "reduction": "none"}, [LN2, SMOOTH]),
+        # probabilities: weights scale the terms, and the mean is over the rows
+        ([[1, 0], [0.0, 1]], {"weight": [1.0, 3.0]}, (LN2 + 3 * LN4) / 2),
+    ],
+)
+def test_losses_by_hand(target, options, expected):
+    loss = nn.cross_entropy(ad.asarray(LOGITS), target, **options)
+    np.testing.assert_allclose(loss.numpy(), expected, atol=1e-15)
+    # positions behind the classes: as many rows of their own
+    kind = np.asarray(target)
+    behind = kind.reshape(1, *kind.shape) if kind.ndim == 1 else kind.T[None]
+    loss = nn.cross_entropy(ad.asarray(LOGITS.T[None]), behind, **options)
+    expected = np.reshape(expected, (1, 2)) if options.get("reduction") == "none" else expected
+    np.testing.assert_allclose(loss.numpy(), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "expected"),
+    [
+        ([0, 1], {"reduction": "sum"}, [[-1 / 2, 1 / 2], [3 / 4, -3 / 4]]),
+        ([0, 1], {}, [[-1 / 4, 1 / 4], [3 / 8, -3 / 8]]),
+        ([0, 1], {"weight": [1.0, 3.0]}, [[-1 / 8, 1 / 8], [9 / 16, -9 / 16]]),
+        ([-100, 1], {}, [[0, 0], [3 / 4, -3 / 4]]),
+        # softmax less (0.9, 0.1) and (0.1, 0.9)
+        ([0, 1], {"label_smoothing": 0.2, "reduction": "sum"}, [[-0.4, 0.4], [0.65, -0.65]]),
+        ([[0.9, 0.1], [0.1, 0.9]], {"reduction": "sum"}, [[-0.4, 0.4], [0.65, -0.65]]),
+    ],
+)
+def test_gradients_by_hand(target, options, expected):
+    logits = ad.tensor(LOGITS, requires_grad=True)
+    nn.cross_entropy(logits, target, **options).backward()
+    np.testing.assert_allclose(logits.grad.numpy(), expected, atol=1e-15)
+
+
+def test_one_row_by_hand():
+    logits = ad.asarray(LOGITS[1])
+    np.testing.assert_allclose(nn.cross_entropy(logits, 1).numpy(), LN4)
+    np.testing.assert_allclose(nn.cross_entropy(logits, [0.0, 1.0]).numpy(), LN4)
+    assert nn.cross_entropy(logits, -100, reduction="none").item() == 0
+
+
+@pytest.mark.parametrize("target", [np.zeros((0, 3)), np.zeros(0, int)], ids=["shares", "labels"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_no_rows(target, reduction):
+    loss = nn.cross_entropy(ad.ones((0, 3)), target, reduction=reduction)
+    assert loss.shape == ((0,) if reduction == "none" else ())
+    assert float(loss.sum()) == 0
+
+
+@pytest.mark.parametrize("options", [{"weight": [1.0, 2.0]}, {"label_smoothing": 0.1}, {}])
+@pytest.mark.parametrize("target", [[0, 1], [[0.3, 0.7], [1.0, 0.0]]], ids=["labels", "shares"])
+def test_finite_differences_agree(options, target):
+    logits = ad.tensor(LOGITS, requires_grad=True)
+    assert ad.gradcheck(lambda x: nn.cross_entropy(x, target, **options), [logits])
+
+
+def test_the_scalar_input_is_described():
+    with pytest.raises(ad.DTypeError, match=r"input: \(\) float32.*Give floats of shape \(N, C\)"):
+        nn.cross_entropy(2.0, 0)

@@ -102,3 +102,11 @@ def test_linear_starts_as_xavier_and_zeros():
     weight = layer.weight.detach().numpy()
     assert 0.99 * bound < np.abs(weight).max() <= bound
     assert (layer.bias.detach().numpy() == 0).all()
+
+
+def test_activations_by_hand():
+    x = ad.tensor([-1.0, 0.0, 2.0])
+    assert nn.Identity()(x) is x
+    assert nn.ReLU()(x).tolist() == [0, 0, 2]
+    assert nn.Sigmoid()(ad.zeros(1)).tolist() == [0.5]
+    np.testing.assert_allclose(nn.Tanh()(x).numpy(), np.tanh(x.numpy()), rtol=1e-6)
