@@ -63,7 +63,9 @@ class Spread:
 class Quantile:
     """``t.quantile(0.9, axis=0)``."""
 
-    def __call__(self, q: Any, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def __call__(
+        self, q: Any, axis: Axis = None, *, keepdims: bool = False, method: str = "linear"
+    ) -> Tensor:
         raise NotImplementedError
 
 
@@ -82,9 +84,18 @@ class Position:
 
 
 class Running:
-    """``t.cumulative_sum(0)``."""
+    """``t.cumsum(0)``."""
 
     def __call__(self, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+        raise NotImplementedError
+
+
+class Cumulative:
+    """``t.cumulative_sum(0, include_initial=True)``."""
+
+    def __call__(
+        self, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
+    ) -> Tensor:
         raise NotImplementedError
 
 
@@ -112,7 +123,7 @@ class Ordering:
 class Largest:
     """``t.topk(3)``: values and indices."""
 
-    def __call__(self, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
+    def __call__(self, k: int, axis: int = -1, *, largest: bool = True) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
 
@@ -123,10 +134,24 @@ class Clip:
         raise NotImplementedError
 
 
+class Rounded:
+    """``t.round(2)``."""
+
+    def __call__(self, decimals: int = 0) -> Tensor:
+        raise NotImplementedError
+
+
+class Softplus:
+    """``t.softplus(beta=2.0)``."""
+
+    def __call__(self, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+        raise NotImplementedError
+
+
 class Cast:
     """``t.astype(float32)``."""
 
-    def __call__(self, dtype: Any, *, copy: bool = True) -> Tensor:
+    def __call__(self, dtype: Any, *, copy: bool = True, device: Any = None) -> Tensor:
         raise NotImplementedError
 
 
@@ -193,6 +218,15 @@ class Diagonal:
         raise NotImplementedError
 
 
+class Trace:
+    """``t.trace(1)``."""
+
+    def __call__(
+        self, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: Any = None
+    ) -> Tensor:
+        raise NotImplementedError
+
+
 class Triangle:
     """``t.tril(-1)``."""
 
@@ -221,10 +255,17 @@ class Gathered:
         raise NotImplementedError
 
 
-class Parts:
-    """``t.chunk(2, axis=1)``, ``t.split([1, 3])``."""
+class Chunks:
+    """``t.chunk(2, axis=1)``."""
 
-    def __call__(self, parts: Any, /, axis: int = 0) -> list[Tensor]:
+    def __call__(self, chunks: int, axis: int = 0) -> list[Tensor]:
+        raise NotImplementedError
+
+
+class Sections:
+    """``t.split([1, 3])``."""
+
+    def __call__(self, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
         raise NotImplementedError
 
 
@@ -264,7 +305,7 @@ class Methods:
     atan: Unary
     atanh: Unary
     ceil: Unary
-    chunk: Parts
+    chunk: Chunks
     clip: Clip
     conj: Unary
     cos: Unary
@@ -273,8 +314,8 @@ class Methods:
     cumprod: Running
     cumsum: Running
     cumulative_max: Extreme
-    cumulative_prod: Running
-    cumulative_sum: Running
+    cumulative_prod: Cumulative
+    cumulative_sum: Cumulative
     diagonal: Diagonal
     divide: Binary
     dot: Binary
@@ -317,15 +358,15 @@ class Methods:
     relu: Unary
     repeat: Repeated
     roll: Rolled
-    round: Unary
+    round: Rounded
     sigmoid: Unary
     sign: Unary
     sin: Unary
     sinh: Unary
     softmax: AlongLast
-    softplus: Unary
+    softplus: Softplus
     sort: Ordering
-    split: Parts
+    split: Sections
     sqrt: Unary
     square: Unary
     squeeze: Axes
@@ -339,7 +380,7 @@ class Methods:
     tanh: Unary
     tile: Tiled
     topk: Largest
-    trace: Diagonal
+    trace: Trace
     tril: Triangle
     triu: Triangle
     trunc: Unary
