@@ -758,6 +758,16 @@ def options_of(function):
     return len(parameters) - len(options), options
 
 
+def test_names_of_others_lead_to_ours():
+    with pytest.raises(AttributeError, match=r"no attribute 'cat'; it is called concat here"):
+        ad.cat
+    with pytest.raises(AttributeError, match=r"no attribute 'dog'$"):
+        ad.dog
+    for theirs, ours in ad._CALLED_HERE.items():
+        assert not hasattr(ad, theirs), theirs
+        assert callable(operator.attrgetter(ours)(ad)), ours
+
+
 def test_bad_calls_of_methods():
     x = ad.tensor(X)
     for call in (
