@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +13,6 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: no digits 
 pytest.importorskip("tqdm", reason="tqdm is not installed: no progress bar for the demo")
 
 from autodiff import demo
-
-ROOT = Path(__file__).parents[1]
 
 
 def learned(seed, optimizer="adam", epochs=40):
@@ -180,10 +176,3 @@ def test_training_and_check_have_one_loss(tmp_path, capsys, monkeypatch):
     assert main(["demo", "--epochs", "1", "--out", str(tmp_path)]) == 0
     assert len(seen) > 45  # the 45 batches, and the check after them
     assert "Trained 1 epoch with adam" in capsys.readouterr().out
-
-
-def test_the_readmes_picture_is_what_its_command_draws(tmp_path):
-    script = tmp_path / "neuron.py"
-    script.write_text((ROOT / "docs" / "neuron.py").read_text())
-    runpy.run_path(str(script))
-    assert (tmp_path / "neuron.svg").read_text() == (ROOT / "docs" / "neuron.svg").read_text()

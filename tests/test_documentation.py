@@ -87,6 +87,31 @@ def test_code_blocks_run(file, tmp_path, monkeypatch):
             function()
 
 
+def test_the_readmes_picture_and_number_are_what_its_first_block_makes(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    block = python_blocks("README.md")[0]
+    exec(compile(block, "README.md", "exec"), {"__name__": "documentation"})  # noqa: S102
+    drawn = Path("neuron.svg").read_text(encoding="utf-8")
+    assert drawn == (ROOT / "docs" / "neuron.svg").read_text(encoding="utf-8")
+    assert f"# {capsys.readouterr().out.strip()}\n" in block
+
+
+def test_the_readmes_models_learn_and_are_restored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "documentation"}
+    for block in python_blocks("README.md"):
+        exec(compile(block, "README.md", "exec"), namespace)  # noqa: S102
+        if "Adam(" in block:
+            assert namespace["loss"].item() < 0.2
+    saved, restored = namespace["model"], namespace["restored"]
+    for one, other in zip(saved.parameters(), restored.parameters(), strict=True):
+        assert one is not other
+        assert one.tolist() == other.tolist()
+    np.testing.assert_allclose(namespace["w"].detach().numpy(), [2, -1], atol=1e-3)
+
+
 def test_links_in_pages_lead_to_files():
     for page in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / page).read_text()):
