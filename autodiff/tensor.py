@@ -21,6 +21,7 @@ from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, Node, clock, mark_changed
 from autodiff.engine.operands import constant
 from autodiff.errors import (
+    DomainError,
     DTypeError,
     GraphError,
     NoGradientError,
@@ -491,6 +492,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         try:
             indexing.write(namespace_of(self.array), self.array, index, raw)
         except Exception as error:
+            self._check_writable("x[i] = v")
             raise explain("setitem", [self, raw], error, ["x", "value"]) from error
         mark_changed(self.array)
 
@@ -508,6 +510,13 @@ class Tensor(Handle, operators.Operators, methods.Methods):
                 f"{message}. Update it inside `with no_grad():`, or work on x.clone()."
             )
 
+    def _check_writable(self, what: str) -> None:
+        if not getattr(self.array, "flags", np.ones(()).flags).writeable:
+            message = (
+                f"{what}: {describe(self)} shows memory that is read-only, as a broadcast does"
+            )
+            raise DomainError(f"{message}. Work on x.clone().")
+
     def _in_place(self, operation: Callable[..., Any], other: Any) -> Tensor:
         """``x op= y``: a new node while recording; else a write into the array itself."""
         self._check_rebindable(f"an in-place {operation.__name__}")
@@ -517,6 +526,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
                 kernel = getattr(namespace_of(self.array), operation.__name__)
                 kernel(self.array, value, out=self.array)
             except Exception as error:
+                self._check_writable(f"an in-place {operation.__name__}")
                 raise explain(f"in-place {operation.__name__}", [self, value], error) from error
             mark_changed(self.array)
             return self

@@ -268,6 +268,17 @@ def test_bad_value():
         ad.setitem(x, 1j, 0)
 
 
+@pytest.mark.parametrize("recording", [True, False])
+@pytest.mark.parametrize(
+    "value", [None, np.array(["1", "a", "2"]), np.array(["2020"], "M8[Y]"), np.array([1, None, 2])]
+)
+def test_writing_what_holds_no_numbers(value, recording):
+    x = ad.zeros((3,))
+    with ad.set_grad_enabled(recording), pytest.raises(DTypeError):
+        x[:] = value
+    assert x.tolist() == [0, 0, 0]
+
+
 def test_writing_without_recording_is_the_same():
     x = ad.zeros((3,))
     array = x.array

@@ -389,6 +389,17 @@ def test_in_place():
     assert z.tolist() == [1, 2]
 
 
+def test_writes_into_shared_memory():
+    x = ad.broadcast_to(ad.tensor([1.0]), (3,))
+    with ad.no_grad():
+        for write in (lambda: operator.iadd(x, 1.0), lambda: operator.setitem(x, 0, 1.0)):
+            with pytest.raises(DomainError, match=r"read-only.*clone"):
+                write()
+        y = x.clone()
+        y += 1.0
+    assert y.tolist() == [2, 2, 2]
+
+
 def test_in_place_results_keep_the_name():
     y = ad.tensor([1.0, 2.0], requires_grad=True) * 2
     y.name = "h"

@@ -224,7 +224,7 @@ def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     ShapeError
         If ``value`` does not broadcast to the shape of ``x[index]``.
     DTypeError
-        If ``value`` is complex and ``x`` is not.
+        If ``value`` is complex and ``x`` is not, or it holds no numbers.
 
     Notes
     -----
@@ -253,9 +253,13 @@ def write(xp: Namespace, array: Array, index: Any, value: Any) -> None:
     value : number, or array that broadcasts to the shape of ``array[index]``
         Of repeated elements the last write stays, in the order of the index.
     """
-    if np.iscomplexobj(value) and array.dtype.kind != "c":
-        message = f"setitem(x: {describe(array)}, value: {describe(value)})"
-        raise DTypeError(f"{message}: real elements can't hold complex values. Take its real part.")
+    wrong = ""
+    if value is None or getattr(value, "dtype", array.dtype).kind not in "biufc":
+        wrong = "the value holds no numbers. Give a number or an array of numbers."
+    elif np.iscomplexobj(value) and array.dtype.kind != "c":
+        wrong = "real elements can't hold complex values. Take its real part."
+    if wrong:
+        raise DTypeError(f"setitem(x: {describe(array)}, value: {describe(value)}): {wrong}")
     try:
         if getattr(value, "ndim", 0) and may_repeat(index):
             # NumPy writes in the order in which the value lies in memory, but which write is
