@@ -511,10 +511,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
             )
 
     def _check_writable(self, what: str) -> None:
-        if not getattr(self.array, "flags", np.ones(()).flags).writeable:
-            message = (
-                f"{what}: {describe(self)} shows memory that is read-only, as a broadcast does"
-            )
+        if isinstance(self.array, np.ndarray) and not self.array.flags.writeable:
+            message = f"{what}: the memory of {describe(self)} is read-only, as a broadcast's is"
             raise DomainError(f"{message}. Work on x.clone().")
 
     def _in_place(self, operation: Callable[..., Any], other: Any) -> Tensor:
