@@ -79,31 +79,7 @@ from autodiff.errors import (
 from autodiff.gradients import grad
 from autodiff.inspection import *
 from autodiff.inspection import __array_namespace_info__ as __array_namespace_info__
-from autodiff.primitives.activations import *
-from autodiff.primitives.along import *
-from autodiff.primitives.arithmetic import *
-from autodiff.primitives.complex import *
-from autodiff.primitives.diagonals import *
-from autodiff.primitives.einsum import *
-from autodiff.primitives.error_function import *
-from autodiff.primitives.exponential import *
-from autodiff.primitives.indexing import *
-from autodiff.primitives.joining import *
-from autodiff.primitives.logic import *
-from autodiff.primitives.norms import norm
-from autodiff.primitives.products import *
-from autodiff.primitives.reductions import *
-from autodiff.primitives.rounding import *
-from autodiff.primitives.scans import *
-from autodiff.primitives.selection import *
-from autodiff.primitives.sets import *
-from autodiff.primitives.shapes import *
-from autodiff.primitives.softmax import *
-from autodiff.primitives.sorting import *
-from autodiff.primitives.statistics import *
-from autodiff.primitives.taking import *
-from autodiff.primitives.trigonometric import *
-from autodiff.primitives.windows import *
+from autodiff.primitives import *
 from autodiff.tensor import Tensor
 from autodiff.version import __version__
 
@@ -123,35 +99,12 @@ __all__ = [
     "detect_anomaly", "draw", "e", "enable_grad", "errors", "fft", "float16", "float32",
     "float64", "from_dlpack", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8",
     "int16", "int32", "int64", "is_grad_enabled", "linalg", "name_scope", "nan", "newaxis",
-    "no_grad", "norm", "pi", "primitive", "random", "record", "set_default_dtype",
+    "no_grad", "pi", "primitive", "random", "record", "set_default_dtype",
     "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += inspection.__all__
-__all__ += primitives.activations.__all__
-__all__ += primitives.along.__all__
-__all__ += primitives.arithmetic.__all__
-__all__ += primitives.complex.__all__
-__all__ += primitives.diagonals.__all__
-__all__ += primitives.einsum.__all__
-__all__ += primitives.error_function.__all__
-__all__ += primitives.exponential.__all__
-__all__ += primitives.indexing.__all__
-__all__ += primitives.joining.__all__
-__all__ += primitives.logic.__all__
-__all__ += primitives.products.__all__
-__all__ += primitives.reductions.__all__
-__all__ += primitives.rounding.__all__
-__all__ += primitives.scans.__all__
-__all__ += primitives.selection.__all__
-__all__ += primitives.sets.__all__
-__all__ += primitives.shapes.__all__
-__all__ += primitives.softmax.__all__
-__all__ += primitives.sorting.__all__
-__all__ += primitives.statistics.__all__
-__all__ += primitives.taking.__all__
-__all__ += primitives.trigonometric.__all__
-__all__ += primitives.windows.__all__
+__all__ += primitives.__all__
 
 _LATER = {
     "GradientReport": "autodiff.checking",

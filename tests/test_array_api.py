@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import primitives
 from autodiff.errors import DTypeError, OptionError
 
 # The standard's functions with their parameters; annotations left out.
@@ -294,6 +297,20 @@ def test_all_names_exist():
         assert name in ad.__all__
     with pytest.raises(AttributeError, match="nothing"):
         ad.nothing
+
+
+def test_the_families_are_gathered():
+    """The list of functions is the families' lists together, but of those with a namespace."""
+    apart = {"decompositions", "fft", "linalg", "norms"}
+    families = [found.name for found in pkgutil.iter_modules(primitives.__path__)]
+    modules = [import_module(f"{primitives.__name__}.{name}") for name in families]
+    gathered = [
+        name
+        for family, module in zip(families, modules, strict=True)
+        if family not in apart
+        for name in module.__all__
+    ]
+    assert sorted(primitives.__all__) == sorted([*gathered, "norm"])
 
 
 def test_every_operation_is_public():
