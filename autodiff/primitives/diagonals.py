@@ -51,7 +51,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, offset: int, axis1: int, axis2: i
 
 def _places(length: int, offset: int) -> tuple[Any, Any]:
     """Return the rows and columns of a diagonal."""
-    i = np.arange(length)
+    i = np.arange(length)  # integers for an index, in NumPy whatever is indexed
     return i + max(-offset, 0), i + max(offset, 0)
 
 

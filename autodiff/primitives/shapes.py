@@ -274,6 +274,7 @@ def broadcast_arrays(xp: Namespace, *arrays: Array) -> list[Any]:
     [(2, 3), (2, 3)]
     """
     try:
+        # NumPy's, whatever the arrays are in: shapes are Python's tuples in every library.
         shape = np.broadcast_shapes(*(np.shape(x) for x in arrays))
     except ValueError as error:
         raise explain("broadcast_arrays", arrays, error) from error

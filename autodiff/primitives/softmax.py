@@ -125,8 +125,10 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 
     Notes
     -----
-    With ``y = log_softmax(x)`` the gradient is ``g - exp(y) * sum(g)``. Where all entries
-    are -inf the result and its gradient are NaN.
+    With ``y = log_softmax(x)`` the gradient is ``g - exp(y) * sum(g)``. An entry of -inf has
+    ``exp(y) = 0``, so it keeps its upstream gradient ``g`` as it is: mask it out of what is
+    summed up after, or differentiate the softmax, where it gets 0. Where all entries are -inf
+    the result and its gradient are NaN.
 
     Examples
     --------

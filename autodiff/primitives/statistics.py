@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-
+from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import DomainError, OptionError, ShapeError, describe
-from autodiff.namespace import Namespace
+from autodiff.namespace import Namespace, namespace_of
 from autodiff.primitives.reductions import Axis, reduced_axes, reduced_size, restored, rows_of
 
 __all__ = ["median", "quantile", "std", "var"]
@@ -169,19 +169,20 @@ def quantile(
     >>> ad.quantile([4.0, 1.0, 3.0, 2.0], [0.5, 1.0])
     tensor([2.5, 4. ], dtype=float32)
     """
-    fractions = np.asarray(getattr(q, "array", q), dtype=np.float64)
+    library = namespace_of(constant(x))  # for q and ranks: constants
+    fractions = library.asarray(getattr(q, "array", q), dtype=library.float64)
     rows, _ = rows_of(xp, x, axis)
     size = rows.shape[-1]
     _check_quantile(x, fractions, size, method)
-    low, high, weight = _ranks(fractions.reshape(-1) * (size - 1), method)
+    low, high, weight = _ranks(library, fractions.reshape(-1) * (size - 1), method)
     ranked = xp.sort(rows, axis=-1)
     value = lower = ranked[..., low]
     if weight.any():
-        weight = weight.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        weight = weight.astype(x.dtype if x.dtype.kind == "f" else library.float64)
         # `where` and not only a weight of 0, which would make a NaN of an infinite neighbour.
         value = xp.where(weight == 0, lower, (1 - weight) * lower + weight * ranked[..., high])
     if x.dtype.kind == "f":
-        value = xp.where(xp.isnan(ranked[..., -1:]), np.nan, value)
+        value = xp.where(xp.isnan(ranked[..., -1:]), math.nan, value)
     value = xp.permute_dims(value, (value.ndim - 1, *range(value.ndim - 1)))
     reduced = reduced_axes(x.ndim, axis)
     kept = [1 if i in reduced else n for i, n in enumerate(x.shape) if keepdims or i not in reduced]
@@ -200,19 +201,19 @@ def _check_quantile(x: Any, fractions: Any, size: int, method: str) -> None:
         raise ShapeError(f"{message} along the axis. Leave empty arrays out.")
 
 
-def _ranks(position: Any, method: str) -> tuple[Any, Any, Any]:
+def _ranks(library: Namespace, position: Any, method: str) -> tuple[Any, Any, Any]:
     """Return the ranks on both sides of a position, and the weight of the higher one."""
-    low, high = np.floor(position), np.ceil(position)
+    low, high = library.floor(position), library.ceil(position)
     weight = position - low
     if method == "lower":
-        weight = np.zeros_like(weight)
+        weight = library.zeros_like(weight)
     elif method == "higher":
-        low, weight = high, np.zeros_like(weight)
+        low, weight = high, library.zeros_like(weight)
     elif method == "nearest":
-        low, weight = np.rint(position), np.zeros_like(weight)
+        low, weight = library.rint(position), library.zeros_like(weight)
     elif method == "midpoint":
-        weight = np.where(low == high, 0.0, 0.5)
-    return low.astype(np.intp), high.astype(np.intp), weight
+        weight = library.where(low == high, 0.0, 0.5)
+    return low.astype(library.intp), high.astype(library.intp), weight
 
 
 @composite

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import IndexingError, ShapeError, describe
@@ -274,9 +272,11 @@ def index_add(xp: Namespace, x: Array, /, axis: int, index: Any, values: Any) ->
 
 def _integers(operation: str, index: Any) -> Any:
     """Return an index as an integer array."""
-    array = np.asarray(constant(index)) if isinstance(index, int) else constant(index)
+    array = constant(index)
+    library = namespace_of(array)
+    array = library.asarray(array)
     if array.size == 0 and isinstance(index, list):
-        array = array.astype(np.intp)
+        array = array.astype(library.intp)
     if array.dtype.kind not in "iu":
         message = f"{operation}: an index of {describe(array)}"
         raise IndexingError(f"{message} can't index. Give integers.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def pad(
         raise ShapeError(f"{message} would cut elements off. Use a slice for that.")
     if mode != "constant":
         return xp.pad(x, widths, mode=mode) if x.ndim else x
-    if np.ndim(constant_values):
+    if isinstance(constant_values, list | tuple) or len(getattr(constant_values, "shape", ())):
         return xp.pad(x, widths, constant_values=constant_values)
     shape = [before + n + after for (before, after), n in zip(widths, x.shape, strict=True)]
     out = xp.full(tuple(shape), constant_values, dtype=x.dtype)
@@ -80,6 +81,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, pad_width: Any, mode: str) -> Arr
         if not before + after:
             continue
         lead = (slice(None),) * axis
+        # Where each element came from: integers for an index, in NumPy whatever x is in.
         source = np.pad(np.arange(n), (before, after), mode=mode)  # type: ignore[call-overload]
         border = np.delete(source, slice(before, before + n))
         ends = [g[(*lead, slice(None, before))], g[(*lead, slice(before + n, None))]]
@@ -91,7 +93,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, pad_width: Any, mode: str) -> Arr
 
 def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     """Spell ``pad_width`` out as one pair for each axis."""
-    pairs = np.asarray(pad_width)
+    pairs = np.asarray(pad_width)  # NumPy spells out a few Python numbers; x has no part in it
     if pairs.dtype.kind not in "iu":
         raise OptionError(f"pad: pad_width must hold integers, not {pad_width!r}.")
     return [(int(before), int(after)) for before, after in np.broadcast_to(pairs, (ndim, 2))]
@@ -181,14 +183,14 @@ def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> A
     # window: whichever are fewer.
     if len(set(axes)) == len(axes) and _fewer(positions, axes, window):
         whole = [slice(None)] * len(shape)
-        for start in np.ndindex(*(positions[a] for a in axes)):
+        for start in product(*(range(positions[a]) for a in axes)):
             here, there = list[Any](whole), list(whole)
             for a, s, k in zip(axes, start, window, strict=True):
                 here[a], there[a] = s, slice(s, s + k)
             ends = tuple(range(-len(axes), 0))
             out[tuple(there)] += xp.moveaxis(x[tuple(here)], ends, axes)
         return out
-    for offset in np.ndindex(*window):
+    for offset in product(*map(range, window)):
         starts = [0] * len(shape)
         for a, o in zip(axes, offset, strict=True):
             starts[a] += o
