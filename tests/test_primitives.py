@@ -35,7 +35,6 @@ WITHOUT_SCALARS = {
         NEEDS_A_MATRIX,
     ),
     **dict.fromkeys(["cross", "matmul", "vecdot"], NEEDS_A_VECTOR),
-    "std": "the deviation of one number is 0, at a kink",
 }  # fmt: skip
 """Differentiable primitives without a case of a 0-d variable, and why."""
 WITHOUT_EMPTY: dict[str, str] = {}

@@ -11,6 +11,7 @@ CASES = [
     *reduction("std", torch=lambda x, d, k: x.std(d, correction=0, keepdim=k), axes=SPREAD),
     *reduction("var", axes=NOTHING),  # PyTorch warns
     *reduction("std", axes=NOTHING),
+    *reduction("std", axes=[((), None), ((2, 3), ())]),  # of one number always 0; PyTorch: NaN
 ]
 for _operation in ("var", "std"):
     CASES += reduction(
