@@ -35,7 +35,7 @@ __all__ = ["Checker", "Settings", "gravity"]
 Array = np.ndarray[Any, Any]
 Index = tuple[int, ...]
 
-_RELATIVE = 1e-9
+_RELATIVE = 1e-10
 """The default rtol of gradients in float64: far above rounding, far below any real error."""
 
 _SLOPE = 1.5

@@ -77,7 +77,7 @@ def gradcheck(
         input where that is larger). At first chosen for each entry.
     rtol, atol : float, optional
         Tolerances on top of what the differences and rounding are measured to be off by. At
-        first 1e-9 and 0, and a hundred roundings between a float32 gradient and float64.
+        first 1e-10 and 0, and a hundred roundings between a float32 gradient and float64.
     probes : int
         Projections for each input in fast mode, and sets of output gradients.
     kinks : {"report", "fail", "skip"}
