@@ -73,6 +73,7 @@ from autodiff.errors import (
     NoGradientError,
     OptionError,
     RuleError,
+    ScalarError,
     ShapeError,
     UnsupportedFunctionError,
 )
@@ -94,7 +95,8 @@ __all__ = [
     "AnomalyError", "AutodiffError", "AxisError", "DTypeError", "DomainError",
     "GradientCheckError", "GradientReport", "GraphError", "IndexingError", "LinAlgError",
     "MissingExtraError", "MutationError", "NoGradientError", "OptionError", "RuleError",
-    "ShapeError", "Tensor", "UnsupportedFunctionError", "__array_api_version__", "__version__",
+    "ScalarError", "ShapeError", "Tensor", "UnsupportedFunctionError", "__array_api_version__",
+    "__version__",
     "asarray", "bool", "checkpoint", "complex64", "complex128", "composite", "default_dtype",
     "detect_anomaly", "draw", "e", "enable_grad", "errors", "fft", "float16", "float32",
     "float64", "from_dlpack", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8",

@@ -24,7 +24,7 @@ from autodiff.engine.backward import collect, conjugate, propagate
 from autodiff.engine.definition import Primitive
 from autodiff.engine.modes import Mode, local, observe
 from autodiff.engine.node import Node, clock
-from autodiff.engine.outputs import Cotangents, pick_outputs
+from autodiff.engine.outputs import Cotangents, dtype_of_several, pick_outputs
 from autodiff.errors import GraphError, OptionError, describe
 from autodiff.namespace import Namespace, tensors
 from autodiff.tensor import Tensor
@@ -61,7 +61,9 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> An
     GraphError
         In the backward pass: if the function did not compute the same again.
     MutationError
-        In the backward pass: if a tensor that the function used was overwritten since.
+        In the backward pass: if a tensor that requires a gradient and that the function used,
+        or any tensor among the arguments, was overwritten since. Other arrays that it uses
+        must stay as they are until then.
     OptionError
         If ``function`` can't be called.
 
@@ -136,10 +138,17 @@ class _Recipe:
             return result
         self.externals = {node: i for i, node in enumerate(outside)}
         values = tuple(used.get(node) for node in outside)
-        inputs = _node(_inputs, tuple(outside), (), outside[0].dtype)
+        inputs = _node(
+            _inputs, tuple(outside), (), dtype_of_several([node.dtype for node in outside])
+        )
         out = tuple(leaves[i].array for i in self.returned)
         captured = (*values, *_constants(self.arguments))
-        node = _node(_checkpoint, (inputs, None), (self, captured), out[0].dtype)
+        node = _node(
+            _checkpoint,
+            (inputs, None),
+            (self, captured),
+            dtype_of_several([part.dtype for part in out]),
+        )
         for observer in local.mode.observers:
             observer(_inputs, values, values, {}, inputs)
             observer(_checkpoint, (values, captured), out, {}, node)
@@ -170,7 +179,8 @@ class _Recipe:
                 parts[self.externals[node]] = part
             elif node.number < since:
                 self._differs(f"it used the result of {node.describe()}, which it did not before")
-        return Cotangents(parts, tuple((node.shape, node.dtype) for node in self.externals))
+        specs = tuple((node.shape, node.dtype) for node in self.externals)
+        return Cotangents(parts, specs, dtype_of_several([dtype for _, dtype in specs]))
 
     def _upstream(self, leaves: list[Any], g: Cotangents, since: int) -> dict[Node, Any]:
         upstream: dict[Node, Any] = {}
@@ -217,7 +227,7 @@ def _node(
     node.saved = saved
     node.shape = ()
     node.dtype = dtype
-    node.mode = local.mode
+    node.scope = local.mode.scope
     node.notes = None
     return node
 

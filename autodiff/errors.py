@@ -8,7 +8,7 @@ exactly what this package has to say.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,10 +27,12 @@ __all__ = [
     "NoGradientError",
     "OptionError",
     "RuleError",
+    "ScalarError",
     "ShapeError",
     "UnsupportedFunctionError",
     "describe",
     "explain",
+    "reraise",
 ]
 
 
@@ -40,6 +42,14 @@ class AutodiffError(Exception):
 
 class ShapeError(AutodiffError, ValueError):
     """Operands whose shapes do not fit together or do not fit the operation."""
+
+
+class ScalarError(ShapeError, TypeError):
+    """A tensor of several elements where a single number is needed.
+
+    NumPy raises a TypeError for ``float(array)`` and a ValueError for ``bool(array)``: this
+    is both.
+    """
 
 
 class DTypeError(AutodiffError, TypeError):
@@ -152,6 +162,7 @@ _REMEDIES: tuple[tuple[type[Exception], type[AutodiffError], str], ...] = (
         ShapeError,
         "Make the shapes fit (see reshape, expand_dims, permute_dims) and check the options.",
     ),
+    (OverflowError, DomainError, "Give a value that fits the dtype, or cast the tensor first."),
     (TypeError, DTypeError, "Cast the operands with .astype(dtype), and check the options."),
 )
 
@@ -183,15 +194,39 @@ def explain(
     """
     if isinstance(error, AutodiffError):
         return error
-    labels = list(names)
-    described = [describe(operand) for operand in operands]
-    if len(labels) == len(described):
-        described = [f"{name}: {text}" for name, text in zip(labels, described, strict=True)]
     for caught, raised, remedy in _REMEDIES:
         if isinstance(error, caught):
-            text = str(error).strip().rstrip(".")
-            text = f"{operation}({', '.join(described)}): {text}"
+            text = f"{_call(operation, operands, names)}: {str(error).strip().rstrip('.')}"
             if raised is ShapeError and any(word in str(error) for word in _WORDS_OF_VALUES):
                 return DomainError(f"{text}. Check the operands' values, and the options.")
             return raised(f"{text}. {remedy}")
     return error
+
+
+def reraise(
+    operation: str,
+    operands: Iterable[Any],
+    error: Exception,
+    names: Iterable[str] = (),
+    *,
+    own: bool = True,
+) -> NoReturn:
+    """Raise, inside an ``except`` block, the error that :func:`explain` makes of another.
+
+    What a user's own operation raises (``own=False``) stays as it is, with a note that
+    says where it came from.
+    """
+    explained = explain(operation, operands, error, names) if own else error
+    if explained is not error:
+        raise explained from error
+    if not own:
+        error.add_note(f"in the operation {_call(operation, operands, names)}")
+    raise error
+
+
+def _call(operation: str, operands: Iterable[Any], names: Iterable[str]) -> str:
+    labels = list(names)
+    described = [describe(operand) for operand in operands]
+    if len(labels) == len(described):
+        described = [f"{name}: {text}" for name, text in zip(labels, described, strict=True)]
+    return f"{operation}({', '.join(described)})"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.backward import propagate
+from autodiff.engine.backward import collect, propagate
 from autodiff.engine.handover import release
 from autodiff.engine.modes import enable_grad
 from autodiff.errors import DTypeError, GraphError, OptionError, describe
@@ -95,6 +95,11 @@ def grad(
         upstream[output.node] = part
     if not upstream or not variables:
         return ()
+    if not allow_unused:  # before anything is freed
+        reached = set(collect(upstream))
+        for i, variable in enumerate(variables):
+            if variable.node not in reached:
+                raise _unused(i, variable)
     found = propagate(
         upstream,
         {variable.node for variable in variables if variable.node is not None},
@@ -103,12 +108,16 @@ def grad(
     )
     for i, variable in enumerate(variables):
         if variable.node not in found and not allow_unused:
-            message = f"grad: the outputs do not depend on inputs[{i}] ({_called(variable)})"
-            raise GraphError(
-                f"{message}. Take it out of inputs, pass allow_unused=True to get None for it, "
-                "or check that it was not replaced or detached on the way."
-            )
+            raise _unused(i, variable)
     return tuple(_owned(found, variable.node, create_graph) for variable in variables)
+
+
+def _unused(i: int, variable: Any) -> GraphError:
+    message = f"grad: the outputs do not depend on inputs[{i}] ({_called(variable)})"
+    return GraphError(
+        f"{message}. Take it out of inputs, pass allow_unused=True to get None for it, "
+        "or check that it was not replaced or detached on the way."
+    )
 
 
 def _owned(found: dict[Any, Any], node: Any, create_graph: bool) -> Tensor | None:

@@ -25,12 +25,13 @@ from autodiff.errors import (
     DTypeError,
     GraphError,
     NoGradientError,
+    ScalarError,
     ShapeError,
     describe,
     explain,
 )
 from autodiff.namespace import namespace_of, tensors
-from autodiff.primitives import arithmetic, indexing, joining, logic, shapes
+from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
 
 __all__ = ["Tensor"]
 
@@ -394,9 +395,9 @@ class Tensor(Handle, operators.Operators, methods.Methods):
             raise DTypeError(f"{message}. Take .real, .imag or abs() first.")
         return value
 
-    def _not_one_element(self, kind: str) -> ShapeError:
+    def _not_one_element(self, kind: str) -> ScalarError:
         message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
-        return ShapeError(f"{message}. Index it, or reduce it with .sum() or .mean().")
+        return ScalarError(f"{message}. Index it, or reduce it with .sum() or .mean().")
 
     def __round__(self, decimals: int | None = None) -> Tensor:
         return tensors.round(self, decimals=decimals or 0)  # type: ignore[no-any-return]
@@ -404,7 +405,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
     def __bool__(self) -> bool:
         if self.size != 1:
             message = f"bool(): the truth value of {describe(self)} is ambiguous"
-            raise ShapeError(f"{message}. Use .any() or .all(), or .size for emptiness.")
+            raise ScalarError(f"{message}. Use .any() or .all(), or .size for emptiness.")
         return bool(self.array)
 
     def __len__(self) -> int:
@@ -522,7 +523,14 @@ class Tensor(Handle, operators.Operators, methods.Methods):
             value = constant(other)
             try:
                 kernel = getattr(namespace_of(self.array), operation.__name__)
-                kernel(self.array, value, out=self.array)
+                if operation is products.matmul:  # its out= would broadcast the result
+                    result = kernel(self.array, value)
+                    if np.shape(result) != self.shape:
+                        message = f"the result has shape {np.shape(result)}"
+                        raise ValueError(message)  # noqa: TRY301 - explained below
+                    np.copyto(self.array, result)
+                else:
+                    kernel(self.array, value, out=self.array)
             except Exception as error:
                 self._check_writable(f"an in-place {operation.__name__}")
                 raise explain(f"in-place {operation.__name__}", [self, value], error) from error

@@ -1082,3 +1082,28 @@ def test_release_copies_only_what_others_hold():
     assert release(g) is g
     assert release(np.broadcast_to(g, (2, 3))).base is None
     assert isinstance(release(np.float64(1.0)), np.ndarray)
+
+
+def test_a_pass_that_a_hook_breaks_frees_nothing():
+    x = ad.tensor(np.ones(3), requires_grad=True)
+    y = (x * x).sum()
+    hook = x.register_hook(lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        y.backward()
+    assert x.grad is None
+    hook.remove()
+    y.backward()
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_write_by_a_hook_into_what_a_rule_will_read_is_found():
+    x = ad.tensor(np.ones(3), requires_grad=True)
+    y = x * x
+
+    def meddle(_):
+        with ad.no_grad():
+            x[...] = 5.0
+
+    y.register_hook(meddle)
+    with pytest.raises(ad.MutationError):
+        y.sum().backward()

@@ -394,3 +394,10 @@ def test_gradients_of_complex_decompositions_are_refused(function):
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_norms_of_negative_order_at_a_zero():
+    x = ad.tensor(np.array([0.0, 1.0, -2.0]), requires_grad=True)
+    with np.errstate(divide="ignore"):
+        ad.linalg.vector_norm(x, ord=-1).backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]

@@ -405,3 +405,12 @@ def test_numpys_functions_give_tensors(function, arguments):
     ):
         assert isinstance(ours, ad.Tensor)
         np.testing.assert_allclose(ours.numpy(), theirs)
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 5)])
+@pytest.mark.parametrize("name", ["quantile", "median", "var", "std", "max", "logsumexp", "prod"])
+def test_axes_out_of_range(name, axis):
+    x = ad.ones((2, 3))
+    options = {"q": 0.5} if name == "quantile" else {}
+    with pytest.raises(ad.AxisError, match=r"\(2, 3\) float32"):
+        getattr(ad, name)(x, axis=axis, **options)

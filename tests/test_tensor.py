@@ -850,3 +850,20 @@ def test_no_reference_cycle():
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_in_place_matrix_products_keep_the_shape():
+    w = ad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    with ad.no_grad():
+        with pytest.raises(ad.ShapeError, match="in-place matmul"):
+            w @= np.ones(2, np.float32)
+        assert w.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+        w @= w
+    assert w.tolist() == [[7.0, 10.0], [15.0, 22.0]]
+
+
+@pytest.mark.parametrize("convert", [float, int, complex, bool, ad.Tensor.item])
+def test_conversion_of_several_elements_is_both_errors_of_numpy(convert):
+    for error in (TypeError, ValueError, ad.ScalarError):
+        with pytest.raises(error, match=r"one element|ambiguous"):
+            convert(ad.tensor([1.0, 2.0]))

@@ -221,12 +221,12 @@ def _rule_alone(record: _Record, position: int, weights: list[Array]) -> Array:
     alone.inputs = tuple(leaves)
     alone.saved = node.saved
     alone.shape, alone.dtype = node.shape, node.dtype
-    alone.mode, alone.notes = node.mode, None
+    alone.scope, alone.notes = node.scope, None
     g: Any = weights[0]
     if isinstance(record.out, tuple):
         specs = tuple((part.shape, part.dtype) for part in record.out)
         floating = {i: w for i, w in enumerate(weights) if record.out[i].dtype.kind in "fc"}
-        g = Cotangents(floating, specs)
+        g = Cotangents(floating, specs, node.dtype)
     leaf: Any = leaves[position]
     found = propagate({alone: g}, [leaf])
     return np.array(found[leaf], np.float64)

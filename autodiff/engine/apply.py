@@ -17,7 +17,7 @@ from autodiff.engine.modes import Mode, local
 from autodiff.engine.node import Handle, Node, clock
 from autodiff.engine.operands import constant, strong, strong_all
 from autodiff.engine.outputs import dtype_of_several, pick_outputs
-from autodiff.errors import explain
+from autodiff.errors import DTypeError, describe, explain, reraise
 from autodiff.namespace import NUMPY, namespace_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,26 @@ def _as_array(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, np.generic | int | float | complex) else value
 
 
+_MISSING: Any = object()
+
+
+def _misfit(
+    apply: Callable[..., Any], primitive: Primitive, args: tuple[Any, ...], named: dict[str, Any]
+) -> Any:
+    """Apply to operands that were given by name; raise where something is missing or unknown."""
+    operands, _ = primitive.bind(tuple([x for x in args if x is not _MISSING]), named)
+    return apply(*operands)
+
+
+def _foreign(primitive: Primitive, operands: tuple[Any, ...], operand: Any) -> Any:
+    """Return what an operand that is no tensor becomes; an error names all operands."""
+    try:
+        return constant(operand)
+    except DTypeError as error:
+        call = f"{primitive.name}({', '.join(map(describe, operands))})"
+        raise DTypeError(f"{call}: {error}") from None
+
+
 def _observed(
     mode: Mode,
     primitive: Primitive,
@@ -88,7 +108,7 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
                     kernel = primitive.kernel(namespace_of(value))
                 weak = False
             else:
-                value = constant(operand)
+                value = _foreign(primitive, operands, operand)
                 parents.append(None)
                 weak = weak and not hasattr(value, "dtype")
             values.append(value)
@@ -98,7 +118,7 @@ def apply_any(primitive: Primitive) -> Callable[..., Any]:
             out = kernel(*values, **options)
         except Exception as error:
             names = () if primitive.variadic else primitive.arrays
-            raise explain(primitive.name, values, error, names) from error
+            reraise(primitive.name, values, error, names, own=primitive.ours)
         return _record(primitive, values, parents, out, options)
 
     return apply
@@ -162,7 +182,7 @@ def _link(
     else:
         node.shape = out.shape
         node.dtype = out.dtype
-    node.mode = mode
+    node.scope = mode.scope
     node.notes = None
     return node
 
@@ -179,14 +199,14 @@ def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
         if isinstance(x, Handle):
             value, parent = x.array, x.node
         else:
-            value, parent = strong(constant(x)), None
+            value, parent = strong(_foreign(primitive, (x,), x)), None
         try:
             if type(value) is ndarray:
                 out = kernel(value, **options)
             else:
                 out = primitive.kernel(namespace_of(value))(value, **options)
         except Exception as error:
-            raise explain(primitive.name, [value], error, primitive.arrays) from error
+            reraise(primitive.name, [value], error, primitive.arrays, own=primitive.ours)
         if type(out) is tuple:
             return _record(primitive, [value], [parent], out, options)
         if type(out) is not ndarray:
@@ -209,18 +229,20 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
     ndarray = np.ndarray
     plans = primitive.frequent_plans
 
-    def apply(x: Any, /) -> Any:
+    def apply(x: Any = _MISSING, /, *more: Any, **named: Any) -> Any:
+        if more or named or x is _MISSING:
+            return _misfit(apply, primitive, (x, *more), named)
         if isinstance(x, Handle):
             value, parent = x.array, x.node
         else:
-            value, parent = strong(constant(x)), None
+            value, parent = strong(_foreign(primitive, (x,), x)), None
         try:
             if type(value) is ndarray:
                 out = kernel(value)
             else:
                 out = primitive.kernel(namespace_of(value))(value)
         except Exception as error:
-            raise explain(primitive.name, [value], error, primitive.arrays) from error
+            reraise(primitive.name, [value], error, primitive.arrays, own=primitive.ours)
         if type(out) is not ndarray:
             if type(out) is tuple:
                 return _record(primitive, [value], [parent], out, {})
@@ -242,7 +264,7 @@ def apply_one(primitive: Primitive) -> Callable[..., Any]:
         node.saved = () if plan.keep is None else plan.keep(value, out, None)
         node.shape = out.shape
         node.dtype = dtype
-        node.mode = mode
+        node.scope = mode.scope
         node.notes = None
         if mode.observers:
             _observed(mode, primitive, (value,), out, {}, node)
@@ -257,15 +279,17 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
     ndarray = np.ndarray
     plans = primitive.frequent_plans
 
-    def apply(x1: Any, x2: Any, /) -> Any:
+    def apply(x1: Any = _MISSING, x2: Any = _MISSING, /, *more: Any, **named: Any) -> Any:
+        if more or named or x2 is _MISSING:
+            return _misfit(apply, primitive, (x1, x2, *more), named)
         if isinstance(x1, Handle):
             value1, parent1 = x1.array, x1.node
         else:
-            value1, parent1 = constant(x1), None
+            value1, parent1 = _foreign(primitive, (x1, x2), x1), None
         if isinstance(x2, Handle):
             value2, parent2 = x2.array, x2.node
         else:
-            value2, parent2 = constant(x2), None
+            value2, parent2 = _foreign(primitive, (x1, x2), x2), None
         try:
             if type(value1) is ndarray or type(value2) is ndarray:
                 out = kernel(value1, value2)  # NumPy hands other libraries' arrays on to them
@@ -274,7 +298,8 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
                     value1, value2 = strong_all([value1, value2])
                 out = primitive.kernel(namespace_of(value1))(value1, value2)
         except Exception as error:
-            raise explain(primitive.name, [value1, value2], error, primitive.arrays) from error
+            values = [value1, value2]
+            reraise(primitive.name, values, error, primitive.arrays, own=primitive.ours)
         if type(out) is not ndarray:
             if type(out) is tuple:
                 return _record(primitive, [value1, value2], [parent1, parent2], out, {})
@@ -302,7 +327,7 @@ def apply_two(primitive: Primitive) -> Callable[..., Any]:
         node.saved = () if plan.keep is None else plan.keep(value1, value2, out, None)
         node.shape = out.shape
         node.dtype = dtype
-        node.mode = mode
+        node.scope = mode.scope
         node.notes = None
         if mode.observers:
             _observed(mode, primitive, (value1, value2), out, {}, node)

@@ -15,12 +15,19 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.apply import make_tensor
-from autodiff.engine.checks import check_finite, check_step, freed, validate
+from autodiff.engine.checks import (
+    check_finite,
+    check_step,
+    check_unchanged,
+    failed,
+    freed,
+    validate,
+)
 from autodiff.engine.handover import add_grad, release, run_hooks
 from autodiff.engine.modes import enable_grad, local
-from autodiff.engine.node import Leaf, Node, Notes
+from autodiff.engine.node import Leaf, Node, Notes, last_change
 from autodiff.engine.outputs import Cotangents, pick_outputs
-from autodiff.errors import RuleError
+from autodiff.errors import AutodiffError, RuleError
 from autodiff.namespace import Namespace, namespace_of, tensors
 
 __all__ = ["accumulate", "collect", "conjugate", "propagate"]
@@ -86,8 +93,11 @@ def propagate(
             )
     order = collect(upstream.keys(), since)
     wanted = None if wanted is None else frozenset(wanted)
-    running = None if wanted is None else _leading_to(wanted, order)
-    validate(order, wanted, running)
+    running: Collection[Node] = () if wanted is None else _leading_to(wanted, order)
+    if wanted is None:
+        validate(order, None)
+    else:
+        validate([node for node in order if node in running], {*wanted, *running})
     grads: dict[Node, Any] = dict(upstream)
     xp = tensors if create_graph else namespace_of(next(iter(grads.values())))
     owned: set[Node] = set()  # whose gradient is a sum that only this function holds
@@ -95,6 +105,9 @@ def propagate(
     retained: list[tuple[Notes, Any]] = []
     passed: list[Node] = []
     anomaly = local.mode.anomaly
+    # Where a user's code may raise on the way, freeing waits until the pass has succeeded.
+    free_at_end = anomaly or any(node.notes is not None and node.notes.hooks for node in order)
+    checked = last_change()
     if anomaly:
         for node, g in upstream.items():
             check_finite(g, f"the gradient given for the result of {node.describe()} holds", node)
@@ -114,37 +127,48 @@ def propagate(
             else:
                 if node in wanted:
                     found[node] = g
-                if node not in running:  # type: ignore[operator]
+                if node not in running:
                     continue
             saved: Any = node.saved
             if saved is None:  # since `_validate`: by a hook, or by another thread
                 raise freed(node)
             if create_graph:
                 saved = _as_tensors(node)
+            if last_change() > checked:  # a hook, or another thread, has written since
+                check_unchanged(node)
             conjugate = node.dtype.kind == "c"
-            for position, call in node.plan.steps:
-                parent = inputs[position]
-                if wanted is not None and parent not in running and parent not in wanted:  # type: ignore[operator]
-                    continue
-                if conjugate:  # rules are written for analytic functions; see _conjugated
-                    part = _conjugated(xp, call, g, saved)
-                else:
-                    part = call(xp, g, saved)
-                if part.shape != parent.shape or part.dtype is not parent.dtype:
-                    part = _fit(xp, part, node, parent)
-                if anomaly:
-                    check_step(part, node, position)
-                if parent not in grads:
-                    grads[parent] = part
-                elif parent in owned:
-                    total = grads[parent]
-                    total += part
-                    grads[parent] = total
-                else:
-                    grads[parent] = grads[parent] + part
-                    if not create_graph:
-                        owned.add(parent)
-            if anomaly:
+            position = -1
+            try:
+                for position, call in node.plan.steps:
+                    parent = inputs[position]
+                    if wanted is not None and parent not in running and parent not in wanted:
+                        continue
+                    if conjugate:  # rules are written for analytic functions; see _conjugated
+                        part = _conjugated(xp, call, g, saved)
+                    else:
+                        part = call(xp, g, saved)
+                    if part.shape != parent.shape or part.dtype is not parent.dtype:
+                        part = _fit(xp, part, node, parent)
+                    if anomaly:
+                        check_step(part, node, position)
+                    if parent not in grads:
+                        grads[parent] = part
+                    elif parent in owned:
+                        total = grads[parent]
+                        total += part
+                        grads[parent] = total
+                    else:
+                        grads[parent] = grads[parent] + part
+                        if not create_graph:
+                            owned.add(parent)
+            except AutodiffError:
+                raise
+            except Exception as error:
+                if node.plan.primitive.ours:  # what a checkpointed function raises is the user's
+                    error.add_note(f"in the backward pass of {node.describe()}")
+                    raise
+                raise failed(node, position, error) from error
+            if free_at_end:
                 passed.append(node)
             elif not retain_graph and node.plan.saves_arrays:
                 node.saved = None
@@ -184,7 +208,7 @@ def _conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
 def conjugate(xp: Namespace, g: Any) -> Any:
     """Return the complex conjugate of a gradient, or of all gradients of a tuple."""
     if isinstance(g, Cotangents):
-        return Cotangents({i: conjugate(xp, part) for i, part in g.parts.items()}, g.specs)
+        return Cotangents({i: conjugate(xp, part) for i, part in g.parts.items()}, g.specs, g.dtype)
     return xp.conj(g) if g.dtype.kind == "c" else g
 
 

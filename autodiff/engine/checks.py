@@ -12,40 +12,49 @@ import numpy as np
 
 from autodiff.engine.node import Node, changed_since, last_change
 from autodiff.engine.outputs import Cotangents
-from autodiff.errors import AnomalyError, GraphError, MutationError, describe
+from autodiff.errors import AnomalyError, GraphError, MutationError, RuleError, describe
 
-__all__ = ["check_finite", "check_step", "freed", "validate"]
+__all__ = ["check_finite", "check_step", "check_unchanged", "failed", "freed", "validate"]
 
 
-def validate(order: list[Node], wanted: Collection[Node] | None, running: set[Node] | None) -> None:
-    """Refuse before anything is changed: freed nodes, missing rules, overwritten arrays."""
+def validate(order: list[Node], reached: Collection[Node] | None) -> None:
+    """Refuse before anything is changed: freed nodes, missing rules, overwritten arrays.
+
+    ``reached`` holds the nodes that gradients will be handed to; None means all.
+    """
     changed = last_change()
     for node in order:
-        if running is not None and node not in running:
-            continue
         if node.saved is None:
             raise freed(node)
         if node.inputs and node.plan.missing:
             for position, call in node.plan.steps:
-                parent = node.inputs[position]
                 if position in node.plan.missing and (
-                    wanted is None or parent in wanted or parent in (running or ())
+                    reached is None or node.inputs[position] in reached
                 ):
                     call(None, None, ())  # raises
         if node.number < changed:
-            _check_unchanged(node)
+            check_unchanged(node)
 
 
 def freed(node: Node) -> GraphError:
     """Return the error of a node that an earlier backward pass has freed."""
     message = f"backward reached {node.describe()}, whose saved arrays were freed"
     return GraphError(
-        f"{message} by an earlier backward pass. "
+        f"{message} by an earlier backward pass (one that failed counts). "
         "Pass retain_graph=True to every backward pass but the last."
     )
 
 
-def _check_unchanged(node: Node) -> None:
+def failed(node: Node, position: int, error: Exception) -> RuleError:
+    """Return the error of a rule that raised, or gave what is no gradient."""
+    primitive = node.plan.primitive
+    name = primitive.arrays[0 if primitive.variadic else position]
+    message = f"the rule of {node.describe()} for {name!r} failed: {error}"
+    return RuleError(f"{message}. A rule returns an array, made of g and what it reads with xp.")
+
+
+def check_unchanged(node: Node) -> None:
+    """Raise if an array that a node saved was overwritten since."""
     if not node.saved or not node.inputs:
         return
     for name, value in zip(node.plan.reads, node.saved, strict=False):
@@ -54,7 +63,8 @@ def _check_unchanged(node: Node) -> None:
                 what = "its result" if name == "out" else f"its operand {name!r}"
                 message = f"{node.describe()} needs {what} ({describe(array)}) for backward"
                 raise MutationError(
-                    f"{message}, but that array was overwritten after the operation had read it. "
+                    f"{message}, but that array was overwritten, or replaced "
+                    "through .data, after the operation had read it. "
                     "Change it after backward(), or use x = x + y in place of writing into x."
                 )
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from autodiff.engine.node import Handle
 from autodiff.engine.plan import Plan, Rule
 from autodiff.errors import NoGradientError, OptionError, describe
 from autodiff.namespace import Namespace
 
-__all__ = ["Primitive", "StandardPrimitive"]
+__all__ = ["Primitive", "Sorter", "StandardPrimitive", "parameters_of"]
 
 
 _FREQUENT = {(True,): 0, (True, False): 0, (False, True): 1, (True, True): 2}
@@ -24,6 +27,8 @@ class Primitive:
     ----------
     name : str
         The public name, ``"linalg.inv"``.
+    ours : bool
+        Whether it belongs to the package.
     forward : callable
         ``forward(xp, *arrays, **options)`` on raw arrays.
     arrays : tuple of str
@@ -47,10 +52,11 @@ class Primitive:
         self.name = name
         self.forward = forward
         self.differentiable = differentiable
+        self.ours = (forward.__module__ or "").startswith("autodiff.")
         self.rules: dict[str, Rule] = {}
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self.frequent_plans: list[Plan | None] = [None, None, None]
-        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        parameters = parameters_of(name, forward)
         kinds = inspect.Parameter
         operands = [
             p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.VAR_POSITIONAL)
@@ -66,7 +72,7 @@ class Primitive:
         self.arrays = tuple(p.name for p in operands)
         self.optional = tuple(p.default for p in operands if p.default is not p.empty)
         self.options = {p.name: p.default for p in options}
-        self._sort = _compile_sort(operands, options)
+        self._sort = Sorter(name, operands, options)
         reserved = {"xp", "g", "out", "options"} | ({"position"} if self.variadic else set())
         reserved &= {*self.arrays, *self.options}
         if reserved:
@@ -115,17 +121,68 @@ class Primitive:
         self, args: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call's arguments into operands and options, all options filled in."""
+        operands, options = self._sort(args, named)
+        for key, value in options.items():
+            if isinstance(value, _CHANGEABLE):
+                if isinstance(value, Handle) and value.node is not None:
+                    message = f"{self.name} has no derivative with respect to its option {key!r}"
+                    raise NoGradientError(f"{message}. Call .detach() on it, or give a number.")
+                options[key] = _fixed(value)
+        return operands, options
+
+
+_CHANGEABLE = (tuple, list, np.ndarray, Handle)
+
+
+def _fixed(value: Any) -> Any:
+    """Return an option as it is now: a rule will read it when its owner may have changed it."""
+    if isinstance(value, list | tuple):
+        items = [_fixed(item) if isinstance(item, _CHANGEABLE) else item for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    array = value.array if isinstance(value, Handle) else value
+    return array.copy()
+
+
+def parameters_of(name: str, forward: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a forward function beside ``xp``, the first."""
+    parameters = list(inspect.signature(forward).parameters.values())
+    if not parameters or parameters[0].name not in ("xp", "_"):
+        message = f"{name}: the first parameter of a forward function must be xp"
+        raise OptionError(f"{message}, the namespace of array functions: def {name}(xp, x, /)")
+    return parameters[1:]
+
+
+class Sorter:
+    """Sorts a call's arguments into operands and options, all options filled in.
+
+    Parameters
+    ----------
+    name : str
+        The operation's, for messages.
+    operands, options : list of inspect.Parameter
+        Operands come first; a variadic one is alone.
+    """
+
+    def __init__(
+        self, name: str, operands: list[inspect.Parameter], options: list[inspect.Parameter]
+    ) -> None:
+        self.name = name
+        bare = [p.replace(annotation=p.empty) for p in [*operands, *options]]
+        self.signature = f"{name}{inspect.Signature(bare)}"
+        self._count = len(operands)
+        self._sort = _compile_sort(operands, options)
+
+    def __call__(
+        self, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the operands and the options of a call; raise where it does not fit."""
         try:
             return self._sort(*args, **named)  # type: ignore[no-any-return]
         except TypeError as error:
             text = str(error).replace("<lambda>()", f"{self.name}()")
-            raise OptionError(f"{text}: {self._signature(args)}") from None
-
-    def _signature(self, args: tuple[Any, ...]) -> str:
-        given = ", ".join(describe(arg) for arg in args[: len(self.arrays)])
-        parameters = list(inspect.signature(self.forward).parameters.values())[1:]
-        bare = inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
-        return f"called on {given or 'nothing'}; its signature is {self.name}{bare}"
+            given = ", ".join(describe(arg) for arg in args[: self._count]) or "nothing"
+            message = f"{text}: called on {given}; its signature is {self.signature}"
+            raise OptionError(message) from None
 
 
 def _compile_sort(
@@ -158,7 +215,6 @@ class StandardPrimitive(Primitive):
     def __init__(self, name: str, forward: Callable[..., Any], *, differentiable: bool) -> None:
         super().__init__(name, forward, differentiable=differentiable)
         self.forward = self._look_up
-        self._declared = forward
 
     def _look_up(self, xp: Namespace, *arrays: Any, **options: Any) -> Any:
         return self.kernel(xp)(*arrays, **options)
@@ -169,13 +225,6 @@ class StandardPrimitive(Primitive):
         for part in self.name.split("."):
             function = getattr(function, part)
         return function  # type: ignore[no-any-return]
-
-    def _signature(self, args: tuple[Any, ...]) -> str:
-        self.forward, forward = self._declared, self.forward
-        try:
-            return super()._signature(args)
-        finally:
-            self.forward = forward
 
 
 def _no_gradient(operation: str, argument: str, xp: Namespace, g: Any) -> Any:

@@ -138,7 +138,7 @@ class _ModeContext:
                     with self:
                         inner.close()
                     raise
-                except BaseException as error:  # noqa: BLE001 - the inner generator's to handle
+                except BaseException as error:
                     resume, given = inner.throw, error
 
         return generator
@@ -338,11 +338,16 @@ _process_dtype = np.dtype(np.float32)
 
 
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
-    found: np.dtype[Any] = np.dtype(dtype)
+    try:
+        found: Any = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        found = None
     if found not in _FLOATS:
-        message = f"the default dtype must be float16, float32 or float64, not {found}"
+        message = (
+            f"the default dtype must be float16, float32 or float64, not {found or repr(dtype)}"
+        )
         raise DTypeError(message)
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 def set_default_dtype(dtype: Any) -> None:

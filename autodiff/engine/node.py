@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff.engine.modes import Mode, local
+from autodiff.engine.modes import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,14 +70,14 @@ class Node:
         What the rules read, as ``plan`` lays it out; None once it was freed.
     shape, dtype
         The result's.
-    mode : Mode
-        The thread's mode when the node was made.
+    scope : tuple of str
+        The names of the scopes that were open, outermost first.
     notes : Notes or None
         Hooks and other rarities.
     """
 
     __slots__ = (
-        "dtype", "inputs", "mode", "notes", "number", "plan", "saved", "shape",
+        "dtype", "inputs", "notes", "number", "plan", "saved", "scope", "shape",
     )  # fmt: skip
 
     number: int
@@ -86,7 +86,7 @@ class Node:
     saved: tuple[Any, ...] | None
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    mode: Mode
+    scope: tuple[str, ...]
     notes: Notes | None
 
     @property
@@ -96,11 +96,6 @@ class Node:
         if name == "output" and self.inputs[0] is not None:
             return self.inputs[0].operation
         return name
-
-    @property
-    def scope(self) -> tuple[str, ...]:
-        """The names of the scopes that were open, outermost first."""
-        return self.mode.scope
 
     @property
     def name(self) -> str | None:
@@ -156,7 +151,7 @@ class Leaf(Node):
         self.saved = ()
         self.shape = shape
         self.dtype = dtype
-        self.mode = local.mode
+        self.scope = local.mode.scope
         self.notes = None
         self.grad = None
 

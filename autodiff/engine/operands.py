@@ -13,7 +13,7 @@ import numpy as np
 
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.node import Handle
-from autodiff.errors import DTypeError, explain
+from autodiff.errors import DTypeError, describe, explain
 
 __all__ = ["array_from_sequence", "constant", "is_scalar", "strong", "strong_all"]
 
@@ -31,7 +31,15 @@ def constant(value: Any) -> Any:
     Python scalars stay as they are, because they are weak in promotions; lists take the
     default dtypes; arrays pass through.
     """
-    if value is None or type(value) in _SCALARS or isinstance(value, np.ndarray | np.generic):
+    if value is None or type(value) in _SCALARS:
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.kind not in "biufc" or isinstance(value, np.ma.MaskedArray):
+            what = "is masked" if isinstance(value, np.ma.MaskedArray) else "holds no numbers"
+            message = f"an operand that is an array ({describe(value)}) {what}"
+            raise DTypeError(
+                f"{message}. Give an array of numbers; a masked one as a.filled(value)."
+            )
         return value
     if isinstance(value, Handle):
         return value.array
@@ -39,8 +47,10 @@ def constant(value: Any) -> Any:
         return array_from_sequence(value)
     if hasattr(value, "__array_namespace__"):
         return value
-    if isinstance(value, bool | int | float | complex):
-        return value
+    for kind in (bool, int, float, complex):  # an enumeration's member, a unit's float
+        if isinstance(value, kind):
+            plain: Any = kind
+            return plain(value)
     message = f"an operand of type {type(value).__name__} is neither a tensor nor a number"
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 

@@ -32,14 +32,14 @@ class Cotangents:
 
     __slots__ = ("dtype", "parts", "shape", "specs")
 
-    def __init__(self, parts: dict[int, Any], specs: tuple[Any, ...]) -> None:
+    def __init__(self, parts: dict[int, Any], specs: tuple[Any, ...], dtype: Any) -> None:
         self.parts = parts
         self.specs = specs
         self.shape = ()
-        self.dtype = dtype_of_several([dtype for _, dtype in specs])
+        self.dtype = dtype
 
     def __add__(self, other: Cotangents) -> Cotangents:
-        total = Cotangents(self.parts.copy(), self.specs)
+        total = Cotangents(self.parts.copy(), self.specs, self.dtype)
         total += other
         return total
 
@@ -51,10 +51,6 @@ class Cotangents:
             parts[position] = parts[position] + part if position in parts else part
         return self
 
-    def conj(self, xp: Namespace) -> Cotangents:
-        """Return the conjugates, for the rules of operations with complex results."""
-        return Cotangents({i: xp.conj(part) for i, part in self.parts.items()}, self.specs)
-
     def filled(self, xp: Namespace) -> tuple[Any, ...]:
         """Return the gradients with zeros for what did not arrive."""
         return tuple(
@@ -63,12 +59,12 @@ class Cotangents:
         )
 
 
-def _pick(xp: Namespace, x: Any, /, position: int, specs: tuple[Any, ...]) -> Any:
+def _pick(xp: Namespace, x: Any, /, position: int, specs: tuple[Any, ...], whole: Any) -> Any:
     return x[position]
 
 
-def _put(xp: Namespace, g: Any, position: int, specs: tuple[Any, ...]) -> Cotangents:
-    return Cotangents({position: g}, specs)
+def _put(xp: Namespace, g: Any, position: int, specs: tuple[Any, ...], whole: Any) -> Cotangents:
+    return Cotangents({position: g}, specs, whole)
 
 
 _output = Primitive("output", _pick, differentiable=True)
@@ -88,10 +84,10 @@ def pick_outputs(node: Node, out: tuple[Any, ...]) -> list[Node | None]:
         output.number = clock()
         output.plan = plan
         output.inputs = (node,)
-        output.saved = (position, specs)
+        output.saved = (position, specs, node.dtype)
         output.shape = shape
         output.dtype = dtype
-        output.mode = node.mode
+        output.scope = node.scope
         output.notes = None
         picked.append(output)
     return picked

@@ -40,7 +40,7 @@ from autodiff.engine.apply import (
     apply_two,
     make_tensor,
 )
-from autodiff.engine.definition import Primitive, StandardPrimitive
+from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, parameters_of
 from autodiff.engine.node import Handle
 from autodiff.engine.operands import constant, is_scalar, strong
 from autodiff.errors import OptionError
@@ -143,7 +143,7 @@ def _declare(
         apply = apply_any(primitive)
     _dress(apply, forward, primitive.name, by_name=True)
     vars(apply).update(primitive=primitive, vjp=_vjp(primitive), branches=_branches(primitive))
-    if _is_ours(forward):
+    if primitive.ours:
         primitives[primitive.name] = primitive
         _publish(primitive.name, apply, primitive.forward)
     return apply
@@ -168,10 +168,6 @@ def _dress(function: Any, forward: Callable[..., Any], name: str, *, by_name: bo
             for p in parameters
         ]
     function.__signature__ = signature.replace(parameters=parameters)
-
-
-def _is_ours(function: Callable[..., Any]) -> bool:
-    return function.__module__.startswith("autodiff.")
 
 
 def _publish(name: str, function: Any, forward: Callable[..., Any]) -> None:
@@ -270,15 +266,20 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
     """
     if forward is None:
         return partial(composite, name=name)
-    kinds = inspect.Parameter
-    parameters = list(inspect.signature(forward).parameters.values())[1:]
-    count = sum(p.kind is kinds.POSITIONAL_ONLY for p in parameters)
-
-    def call(*args: Any, **options: Any) -> Any:
-        operands = [_operand(value, first=i == 0) for i, value in enumerate(args[:count])]
-        return forward(tensors, *operands, *args[count:], **options)
-
     public = name or forward.__name__
+    kinds = inspect.Parameter
+    parameters = parameters_of(public, forward)
+    operands = [p for p in parameters if p.kind is kinds.POSITIONAL_ONLY]
+    variadic = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+    sort = None if variadic else Sorter(public, operands, parameters[len(operands) :])
+
+    def call(*args: Any, **named: Any) -> Any:
+        if sort is None:
+            return forward(tensors, *args, **named)
+        arrays, options = sort(args, named)
+        arrays = tuple([_operand(value, first=i == 0) for i, value in enumerate(arrays)])
+        return forward(tensors, *arrays, **options)
+
     _dress(call, forward, public)
     _publish(public, call, forward)
     return call

@@ -76,7 +76,7 @@ def variable(array: Any, outer: Node | None = None) -> Tensor:
     node.saved = ()
     node.shape = array.shape
     node.dtype = array.dtype
-    node.mode = local.mode
+    node.scope = local.mode.scope
     node.notes = None
     node.open = 1
     return make_tensor(array, node)
@@ -238,12 +238,13 @@ class Linearized:
 
     def _output(self, path: str, value: Any) -> Tensor:
         message = f"{self.transform}: {path} is {describe(value)}"
-        if isinstance(value, np.ndarray | np.generic | int | float | complex):
+        if not self.variables and isinstance(value, np.ndarray | np.generic | int | float):
             value = Tensor(value)
         if not isinstance(value, Tensor):
             raise DTypeError(
-                f"{message}. Return tensors, or dicts, lists and tuples of them; "
-                "other things may be returned beside them with has_aux=True."
+                f"{message}. Return tensors, or dicts, lists and tuples of them: float(), .item(), "
+                ".numpy() and math.* leave the graph. Other things may be returned beside them "
+                "with has_aux=True."
             )
         if value.dtype.kind not in "fc":
             raise DTypeError(

@@ -73,6 +73,8 @@ def _(
         return sign * ties * (g / xp.sum(ties, axis=axis, keepdims=True))
     ratio = size / xp.where(out == 0, 1, out)
     powers = xp.where(ratio == 0, 1, ratio) ** (ord - 1)
+    if ord < 0:  # an element that is 0 makes the norm 0, whatever the others are
+        powers = xp.where(out == 0, 0, powers)
     return g * sign * powers  # sign is 0 where an element is
 
 

@@ -10,6 +10,7 @@ from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import DomainError, OptionError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
 from autodiff.primitives.reductions import Axis, reduced_axes, reduced_size, restored, rows_of
+from autodiff.primitives.shapes import axis_of
 
 __all__ = ["median", "quantile", "std", "var"]
 
@@ -171,6 +172,9 @@ def quantile(
     """
     library = namespace_of(constant(x))  # for q and ranks: constants
     fractions = library.asarray(getattr(q, "array", q), dtype=library.float64)
+    if axis is not None:
+        for each in axis if isinstance(axis, tuple) else (axis,):
+            axis_of("quantile", x, each)
     rows, _ = rows_of(xp, x, axis)
     size = rows.shape[-1]
     _check_quantile(x, fractions, size, method)
