@@ -30,6 +30,10 @@ Array = np.ndarray[Any, Any]
 LARGEST, SMALLEST = 9, -12
 """The ladder: a step that does not serve is tried again times two to any of these powers."""
 
+_FARTHEST = -3
+"""No step is coarser than two to this of an entry's scale, unless the first one is: farther off
+a function may have gone flat, and differences that agree there say nothing of the point."""
+
 
 def default_step(epsilon: float) -> float:
     """Return the relative step for values of f known to a rounding unit, a power of two.
@@ -125,6 +129,7 @@ class Differences:
         self._center = center
         self._noise = noise
         self.h = h
+        self._largest = max(1, min(LARGEST, int(_FARTHEST - np.log2(h))))
         self._samples: dict[int, tuple[Sample, Sample]] = {}
 
     def pair(self, j: int) -> tuple[Sample, Sample]:
@@ -162,7 +167,7 @@ class Differences:
             return None  # a kink at the point itself: coarser steps cross it too
         found = [
             estimate
-            for j in range(LARGEST, SMALLEST, -1)
+            for j in range(self._largest, SMALLEST, -1)
             if (estimate := self.richardson(j, extrapolate=extrapolate)).finite
             and not estimate.crossed
         ]
@@ -173,7 +178,7 @@ class Differences:
         sides = []
         for side in (1, 0):
             found = []
-            for j in range(LARGEST, SMALLEST, -3):
+            for j in range(self._largest, SMALLEST, -3):
                 coarse, fine = self._slope(j, side), self._slope(j - 1, side)
                 step = self.h * 2.0**j
                 error = abs(fine - coarse) + 8 * self._noise / step
@@ -210,7 +215,7 @@ class Differences:
         stands for. The finest steps that rounding leaves decide.
         """
         remainders = []
-        for j in range(LARGEST, SMALLEST - 1, -1):
+        for j in range(self._largest, SMALLEST - 1, -1):
             above, t = self.pair(j)[0], self.h * 2.0**j
             remainder = abs(above.values - self._center.values - t * derivative)
             seen = remainder > 32 * self._noise + t * tolerance

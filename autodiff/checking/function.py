@@ -84,7 +84,7 @@ class Function:
         self.point: list[Array] = [np.array(x, np.float64) for x in point]
         self.evaluations = 0
         self._positional = arguments.positional
-        self._trace = Trace()
+        self._trace = Trace(self.variables)
         self.outputs = [output.array for output in self.run(self.point, self._trace)]
         if not self.outputs:
             message = "gradcheck: the function returned no floating tensor"

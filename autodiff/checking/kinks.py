@@ -11,7 +11,7 @@ across it is no derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,12 +152,15 @@ class Trace:
     ----------
     steps : list of Step
     epsilon : float
-        The coarsest rounding unit of any result.
+        The coarsest rounding unit of any result that depends on the inputs. What is computed
+        of constants alone, such as a captured float32 weight, is rounded alike every time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Iterable[Any]) -> None:
         self.steps: list[Step] = []
         self.epsilon = float(np.finfo(np.float64).eps)
+        self._variables = tuple(variables)
+        self._depending: dict[int, bool] = {}  # by a node's number: to hold no graph
 
     def __call__(
         self, primitive: Any, values: Any, out: Any, options: dict[str, Any], node: Any
@@ -166,9 +169,20 @@ class Trace:
         read = branches_of(primitive)
         branches = None if read is None else np.asarray(read(out, *values, **options))
         self.steps.append(Step(primitive, branches, caller()))
-        for part in out if isinstance(out, tuple) else (out,):
-            if part.dtype.kind in "fc":
-                self.epsilon = max(self.epsilon, float(np.finfo(part.dtype).eps))
+        if not self._depending:
+            self._depending = {v.tensor.node.number: True for v in self._variables}
+        if self._depends(node):
+            for part in out if isinstance(out, tuple) else (out,):
+                if part.dtype.kind in "fc":
+                    self.epsilon = max(self.epsilon, float(np.finfo(part.dtype).eps))
+
+    def _depends(self, node: Any) -> bool:
+        """Tell whether the graph leads from a node to one of the variables."""
+        known = self._depending.get(node.number)
+        if known is None:
+            parents = [parent for parent in node.inputs if parent is not None]
+            known = self._depending[node.number] = any([self._depends(p) for p in parents])
+        return known
 
 
 class Watch:

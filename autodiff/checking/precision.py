@@ -88,7 +88,7 @@ class OwnPrecision:
         self, checker: Checker, point: list[Array], generator: np.random.Generator
     ) -> None:
         function = checker.function
-        observed = Trace()
+        observed = Trace(function.variables)
         function.run(point, observed)
         gradients, _, self.crossed = function.gradients(point)
         self.double = checker.double

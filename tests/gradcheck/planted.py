@@ -261,11 +261,35 @@ def _branching(rng):
     return f, rng.standard_normal(3)
 
 
+def _float32_layer(rng, inputs=np.float64):
+    weight = ad.tensor(rng.standard_normal((16, 2)).astype(np.float32), requires_grad=True)
+    return lambda x: ad.tanh(x @ weight.mT), rng.standard_normal((30, 2)).astype(inputs)
+
+
+def _saturated(rng):
+    """A float32 network with weights as large as training makes them, of float64 inputs."""
+    sizes = ((2, 16), (16,), (16, 2))
+    w1, b, w2 = (
+        ad.tensor((4 * rng.standard_normal(size)).astype(np.float32), requires_grad=True)
+        for size in sizes
+    )
+    return lambda x: ad.tanh(x @ (w1 * 1.0) + (b * 1.0)) @ (w2 * 1.0), rng.standard_normal((20, 2))
+
+
+def _float32_inside(rng):
+    f, x = _float32_layer(rng)
+    return lambda x: f(x.astype(np.float32)), x
+
+
 RIGHT = {
     "an MLP": mlp,
     "an MLP, float32": lambda rng: mlp(rng, dtype=np.float32),
     "an MLP with relu": lambda rng: mlp(rng, activation=ad.relu),
     "an MLP with relu, float32": lambda rng: mlp(rng, activation=ad.relu, dtype=np.float32),
+    "float64 inputs of a float32 layer": _float32_layer,
+    "float32 inputs of a float32 layer": lambda rng: _float32_layer(rng, np.float32),
+    "float64 inputs of a saturated float32 network": _saturated,
+    "float64 inputs, cast to float32 inside": _float32_inside,
     "layer norm of large numbers, float32": _layer_norm,
     "a mean of 300, float32": _long_sum,
     "relu at exactly 0": _relu_zero_bias,
