@@ -17,11 +17,13 @@ from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
 from autodiff.checking.report import GradientReport, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
-from autodiff.errors import GradientCheckError, OptionError
+from autodiff.errors import GradientCheckError, OptionError, describe
 
 __all__ = ["CHOICES", "gradcheck"]
 
 Array = np.ndarray[Any, Any]
+
+__tracebackhide__ = True  # a failing test shows the user's line and the report, not this file
 
 _FULL_UP_TO = 2000
 """``mode="auto"`` checks every entry of functions with at most so many."""
@@ -105,7 +107,7 @@ def gradcheck(
     DTypeError
         If an input is complex or an integer.
     OptionError
-        For unknown options, and for an f that returns no tensor.
+        For unknown options, and for an f that is no function or returns no tensor.
 
     Examples
     --------
@@ -114,6 +116,12 @@ def gradcheck(
     >>> report.ok, report.mode
     (True, 'full')
     """
+    if not callable(f):
+        message = f"gradcheck: f is {describe(f)}, not a function"
+        raise OptionError(
+            f"{message}. Give a function of tensors, which can be called at other points: "
+            "gradcheck(lambda x: (x * x).sum(), x), or gradcheck(lambda: loss(model), model)."
+        )
     options: dict[str, Any] = {"mode": mode, "kinks": kinks, "estimator": estimator, "order": order}
     for option, value in options.items():
         if value not in CHOICES[option]:

@@ -19,6 +19,9 @@ from autodiff.errors import OptionError
 __all__ = ["Function", "Sample", "gradient_projection", "outputs_of"]
 
 Array = np.ndarray[Any, Any]
+
+__tracebackhide__ = True  # as in the driver: a failing test shows the user's line
+
 Point = Sequence[Array]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from autodiff.checking.differences import Differences, Estimate, default_step
 from autodiff.checking.function import Function, Sample
 from autodiff.checking.kinks import branches_of
-from autodiff.checking.report import Guilty
+from autodiff.checking.report import LEAVING, Guilty
 from autodiff.checking.verdict import WRONG, judge
 from autodiff.engine.backward import propagate
 from autodiff.engine.node import Leaf, Node, clock
@@ -84,8 +84,13 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
     if cut is not None:
         return cut, ""
     hooked = any(record.node.notes is not None and record.node.notes.hooks for record in records)
-    cause = "a hook that changes a gradient?" if hooked else "in the engine's backward pass itself?"
-    return None, f"Every operation's own derivative rule is right here. Is the error {cause}"
+    cause = "Is it a hook that changes a gradient?"
+    if not hooked:
+        cause = (
+            f"Did something leave the graph? Look for {LEAVING}. "
+            "If there is none, the error is in the engine's backward pass itself."
+        )
+    return None, f"Every operation's own derivative rule is right here. {cause}"
 
 
 def _records_at(function: Function, point: list[Array]) -> list[_Record]:
@@ -104,9 +109,11 @@ def _find_cut(function: Function, records: list[_Record]) -> Guilty | None:
         if one.primitive is not other.primitive:
             return None
         for position, (value, moved) in enumerate(zip(one.values, other.values, strict=False)):
-            if one.node.inputs[position] is not None or not isinstance(value, np.ndarray):
+            known = isinstance(value, np.ndarray | np.inexact | float | complex)
+            if one.node.inputs[position] is not None or not known:
                 continue
-            if value.dtype.kind in "fc" and not np.array_equal(value, moved, equal_nan=True):
+            floating = np.asarray(value).dtype.kind in "fc"
+            if floating and not np.array_equal(value, moved, equal_nan=True):
                 return _guilty(one, position, 0.0, 0.0, "")._replace(cut_off=True)
     return None
 

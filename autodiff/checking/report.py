@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from autodiff.checking.table import as_html, as_text
 
-__all__ = ["Entry", "GradientReport", "Guilty", "InputRow", "Kink"]
+__all__ = ["LEAVING", "Entry", "GradientReport", "Guilty", "InputRow", "Kink"]
+
+LEAVING = "float(), .item(), .tolist(), math.*, .detach(), .data, .numpy(), no_grad()"
+"""What takes a value out of the graph, as a message lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ class Guilty(NamedTuple):
         if self.cut_off:
             return (
                 f"no gradient flows through the operand {self.operand!r} of {self.operation}, "
-                f"although it depends on the inputs: called at {self.origin}. Look for "
-                ".detach(), .data, .numpy(), no_grad() before it."
+                f"although it depends on the inputs: called at {self.origin}. "
+                f"Look for {LEAVING} before it."
             )
         return (
             f"the derivative rule of {self.operation} for its operand {self.operand!r} is "
@@ -117,7 +120,7 @@ class InputRow:
     verdict: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """The result of :func:`autodiff.gradcheck`; true if the gradient is right.
 
@@ -152,7 +155,7 @@ class GradientReport:
     estimator: str
     evaluations: int
     second: GradientReport | None = None
-    sweep: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+    sweep: Callable[..., Any] | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -173,6 +176,8 @@ class GradientReport:
 
     def __str__(self) -> str:
         return as_text(self)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return as_html(self)

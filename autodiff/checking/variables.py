@@ -22,6 +22,8 @@ __all__ = ["Arguments", "Variable", "arguments_of", "lent"]
 
 ArrayF = np.ndarray[Any, Any]
 
+__tracebackhide__ = True  # as in the driver: a failing test shows the user's line
+
 
 class Variable(NamedTuple):
     """One tensor that is varied, under the name that the report gives it."""

@@ -199,3 +199,9 @@ def test_a_gradient_of_a_gradient_inside_the_function():
 def test_transforms_inside_the_function():
     f = ad.func.grad(lambda x: (ad.sin(x) * x).sum())
     assert ad.gradcheck(f, np.array([0.3, 1.0]), order=2).ok
+
+
+@pytest.mark.parametrize("f", [ad.tensor(2.0, requires_grad=True), 5, "f", None])
+def test_what_is_no_function_is_refused(f):
+    with pytest.raises(ad.OptionError, match=r"not a function\. Give a function of tensors"):
+        ad.gradcheck(f, [ad.tensor([1.0])])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,3 +205,65 @@ def test_a_hook_that_changes_a_gradient_is_suspected():
     report = ad.gradcheck(f, np.ones(3), raises=False)
     assert not report.ok
     assert "a hook that changes a gradient?" in " ".join(str(report).split())
+
+
+LEFT = {
+    "math": (lambda x: math.sin(x[0]) * x[0], "multiply"),
+    "float": (lambda x: float(x[1]) * x.sum(), "multiply"),
+    "item": (lambda x: x[0].item() * x.sum(), "multiply"),
+    "tolist": (
+        lambda x: sum((v * ad.sin(x).sum() for v in x.tolist()), ad.tensor(0.0)),
+        "multiply",
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("kind", LEFT)
+def test_numbers_that_left_the_graph_are_found(kind, mode):
+    f, operation = LEFT[kind]
+    report = ad.gradcheck(f, np.array([0.5, 1.5, 2.0]), mode=mode, raises=False)
+    assert report.wrong
+    assert report.guilty is not None
+    assert report.guilty.operation == operation
+    text = " ".join(str(report).split())
+    assert "Look for float(), .item(), .tolist(), math.*" in text
+    assert "test_gradcheck_report.py:" in text
+    assert "backward pass itself" not in text
+
+
+def test_a_result_that_left_the_graph_as_a_whole():
+    def f(x):
+        return ad.tensor([math.sin(v) for v in x.tolist()])
+
+    report = ad.gradcheck(f, np.array([0.5, 1.5]), raises=False)
+    text = " ".join(str(report).split())
+    assert "Did something leave the graph? Look for float(), .item(), .tolist(), math.*" in text
+    assert "No gradient at all reached x" in text
+
+
+def test_the_repr_is_the_table():
+    report = wrong_report()
+    assert repr(report) == str(report)
+    assert repr(report).startswith("Gradient WRONG")
+
+
+def test_a_failing_test_shows_the_report_alone(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import autodiff as ad, numpy as np\n"
+        "def test_it():\n"
+        "    assert ad.gradcheck(lambda x: x * x.detach(), np.ones(2))\n"
+        "def test_options():\n"
+        "    assert ad.gradcheck(lambda x: x, 'text')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+    root = str(Path(ad.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "Gradient WRONG" in ran.stdout
+    assert "is a str, not an array" in ran.stdout
+    for hidden in ("Parameters\n", "raise GradientCheckError", "def _lift", "def arguments_of"):
+        assert hidden not in ran.stdout
