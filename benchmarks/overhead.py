@@ -73,9 +73,9 @@ def hips(start: np.ndarray, kind: str) -> Pair:
 def mygrad(start: np.ndarray, kind: str) -> Pair:
     import mygrad as mg
 
-    x, w, b = (mg.tensor(v) for v in (start, start * 0 + 1, start * 0))
-
     def forward() -> Any:
+        # New leaves each time: a leaf keeps every graph that began at it.
+        x, w, b = (mg.tensor(v) for v in (start, start * 0 + 1, start * 0))
         return linear(x, w, b) if kind == "x*w+b" else curve(x, mg.tanh)
 
     return forward, lambda: forward().backward(np.ones_like(start))

@@ -12,12 +12,17 @@ from collections.abc import Callable, Mapping
 
 
 def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time each callable once per round, in turn; return the median seconds of each."""
+    """Time each callable once per round, in turn; return the median seconds of each.
+
+    Before each timed call the same callable runs once untimed: what is compared is the steady
+    state of a training loop, not how fast caches recover from the system that ran before.
+    """
     times: dict[str, list[float]] = {name: [] for name in systems}
     for function in systems.values():
         function()  # warm up: imports, caches, allocators
     for _ in range(rounds):
         for name, function in systems.items():
+            function()
             gc.collect()
             start = time.perf_counter()
             function()
@@ -28,6 +33,8 @@ def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> dic
 def table(title: str, rows: Mapping[str, Mapping[str, float]], unit: str, base: str) -> None:
     """Print one row a system: each column's figure, and its ratio to the base system's."""
     columns = list(next(iter(rows.values())))
+    if base not in rows:  # a peer that is not installed
+        base = next(iter(rows))
     print(f"\n{title}  [{unit}; in brackets the ratio to {base}]")
     print("  " + " " * 22 + "".join(f"{column:>20}" for column in columns))
     for name, figures in rows.items():

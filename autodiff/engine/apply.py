@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _new = object.__new__
+_NUMBERS = (np.generic, int, float, complex)  # made once: a union in isinstance is made anew
 _Tensor: type[Any] = Handle
 
 
@@ -54,7 +55,7 @@ def make_tensor(array: Any, node: Node | None = None) -> Tensor:
 
 def _as_array(value: Any) -> Any:
     """Wrap a scalar back into a 0-d array; leave other libraries' arrays alone."""
-    return np.asarray(value) if isinstance(value, np.generic | int | float | complex) else value
+    return np.asarray(value) if isinstance(value, _NUMBERS) else value
 
 
 _MISSING: Any = object()

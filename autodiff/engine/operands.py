@@ -18,6 +18,7 @@ from autodiff.errors import DTypeError, describe, explain
 __all__ = ["array_from_sequence", "constant", "is_scalar", "strong", "strong_all"]
 
 _SCALARS = (float, int, bool, complex)
+_ARRAYS = (np.ndarray, np.generic)
 
 
 def is_scalar(value: Any) -> bool:
@@ -33,7 +34,7 @@ def constant(value: Any) -> Any:
     """
     if value is None or type(value) in _SCALARS:
         return value
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, _ARRAYS):
         if value.dtype.kind not in "biufc" or isinstance(value, np.ma.MaskedArray):
             what = "is masked" if isinstance(value, np.ma.MaskedArray) else "holds no numbers"
             message = f"an operand that is an array ({describe(value)}) {what}"
