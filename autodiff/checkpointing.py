@@ -23,7 +23,7 @@ from autodiff.engine.apply import make_tensor
 from autodiff.engine.backward import collect, conjugate, propagate
 from autodiff.engine.definition import Primitive
 from autodiff.engine.modes import Mode, local, observe
-from autodiff.engine.node import Node, clock
+from autodiff.engine.node import Node, clock, make_node
 from autodiff.engine.outputs import Cotangents, dtype_of_several, pick_outputs
 from autodiff.errors import GraphError, OptionError, describe
 from autodiff.namespace import Namespace, tensors
@@ -220,16 +220,8 @@ def _node(
     saved: tuple[Any, ...],
     dtype: np.dtype[Any],
 ) -> Node:
-    node = Node()
-    node.number = clock()
-    node.plan = primitive.plan(tuple(parent is not None for parent in inputs))
-    node.inputs = inputs
-    node.saved = saved
-    node.shape = ()
-    node.dtype = dtype
-    node.scope = local.mode.scope
-    node.notes = None
-    return node
+    plan = primitive.plan(tuple(parent is not None for parent in inputs))
+    return make_node(plan, inputs, saved, (), dtype, local.mode.scope)
 
 
 def _joined(xp: Namespace, *arrays: Any) -> tuple[Any, ...]:  # noqa: ARG001

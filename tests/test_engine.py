@@ -329,6 +329,9 @@ def test_real_parts_of_complex_gradients_keep_their_sign():
 def test_what_holds_no_numbers_is_refused():
     with pytest.raises(ad.DTypeError, match=r"where\(.*dtype object"):
         ad.where(ad.tensor([True, False]), leaf(2), None)
+    for x in (leaf(2), ad.ones(2)):
+        with pytest.raises(ad.DTypeError, match=r"astype\(.*dtype object"):
+            ad.astype(x, object)
 
 
 def test_errors_of_values_are_not_called_errors_of_shapes():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff.engine.modes import Mode, local
-from autodiff.engine.node import Handle, Node, clock
+from autodiff.engine.node import Handle, Node, clock, make_node
 from autodiff.engine.operands import constant, strong, strong_all
 from autodiff.engine.outputs import dtype_of_several, pick_outputs
 from autodiff.errors import DTypeError, describe, explain, reraise
@@ -22,7 +22,6 @@ from autodiff.namespace import NUMPY, namespace_of
 
 if TYPE_CHECKING:
     from autodiff.engine.definition import Primitive
-    from autodiff.engine.plan import Plan
     from autodiff.tensor import Tensor
 
 __all__ = [
@@ -149,13 +148,18 @@ def _record(
         if not recording or kind not in "fc":
             return make_tensor(out)
     plan = primitive.plan(mask)
+    shape: tuple[int, ...]
     if plan.keep is None:
         saved: tuple[Any, ...] = ()
     elif primitive.variadic:
         saved = plan.keep(tuple(values), out, options)
     else:
         saved = plan.keep(*values, out, options)
-    node = _link(plan, tuple(parents), saved, out, mode)
+    if type(out) is tuple:
+        shape, dtype = (), dtype_of_several([part.dtype for part in out])
+    else:
+        shape, dtype = out.shape, out.dtype
+    node = make_node(plan, tuple(parents), saved, shape, dtype, mode.scope)
     if mode.observers:
         _observed(mode, primitive, tuple(values), out, options, node)
     if type(out) is tuple:
@@ -165,27 +169,7 @@ def _record(
 
 
 def _no_number(out: Any) -> Exception:
-    return TypeError(f"the result has dtype {out.dtype}: an operand was None or no number")
-
-
-def _link(
-    plan: Plan, inputs: tuple[Node | None, ...], saved: tuple[Any, ...], out: Any, mode: Mode
-) -> Node:
-    """Make the node of a result."""
-    node = _new(Node)
-    node.number = clock()
-    node.plan = plan
-    node.inputs = inputs
-    node.saved = saved
-    if type(out) is tuple:
-        node.shape = ()
-        node.dtype = dtype_of_several([part.dtype for part in out])
-    else:
-        node.shape = out.shape
-        node.dtype = out.dtype
-    node.scope = mode.scope
-    node.notes = None
-    return node
+    return TypeError(f"the result has dtype {out.dtype}, which holds no numbers")
 
 
 def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
@@ -212,11 +196,14 @@ def apply_one_with_options(primitive: Primitive) -> Callable[..., Any]:
             return _record(primitive, [value], [parent], out, options)
         if type(out) is not ndarray:
             out = _as_array(out)
-        if parent is None or not (mode := local.mode).recording or out.dtype.kind not in "fc":
+        kind = out.dtype.kind
+        if parent is None or not (mode := local.mode).recording or kind not in "fc":
+            if kind not in "biufc":
+                raise explain(primitive.name, [value], _no_number(out), primitive.arrays)
             return make_tensor(out)
         plan = plans[0] or primitive.plan((True,))
         saved = () if plan.keep is None else plan.keep(value, out, options)
-        node = _link(plan, (parent,), saved, out, mode)
+        node = make_node(plan, (parent,), saved, out.shape, out.dtype, mode.scope)
         if mode.observers:
             _observed(mode, primitive, (value,), out, options, node)
         return make_tensor(out, node)

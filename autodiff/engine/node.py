@@ -29,6 +29,7 @@ __all__ = [
     "changed_since",
     "clock",
     "last_change",
+    "make_node",
     "mark_changed",
 ]
 
@@ -130,6 +131,27 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.number} {self.operation} {self.shape} {self.dtype}>"
+
+
+def make_node(
+    plan: Plan,
+    inputs: tuple[Node | None, ...],
+    saved: tuple[Any, ...],
+    shape: tuple[int, ...],
+    dtype: Any,
+    scope: tuple[str, ...],
+) -> Node:
+    """Make a node; see :class:`Node` for what it holds."""
+    node = Node()
+    node.number = clock()
+    node.plan = plan
+    node.inputs = inputs
+    node.saved = saved
+    node.shape = shape
+    node.dtype = dtype
+    node.scope = scope
+    node.notes = None
+    return node
 
 
 class Leaf(Node):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from autodiff.engine.definition import Primitive
-from autodiff.engine.node import Node, clock
+from autodiff.engine.node import Node, make_node
 from autodiff.namespace import Namespace
 
 __all__ = ["Cotangents", "dtype_of_several", "pick_outputs"]
@@ -80,14 +80,6 @@ def pick_outputs(node: Node, out: tuple[Any, ...]) -> list[Node | None]:
         if dtype.kind not in "fc":
             picked.append(None)
             continue
-        output = Node()
-        output.number = clock()
-        output.plan = plan
-        output.inputs = (node,)
-        output.saved = (position, specs, node.dtype)
-        output.shape = shape
-        output.dtype = dtype
-        output.scope = node.scope
-        output.notes = None
-        picked.append(output)
+        saved = (position, specs, node.dtype)
+        picked.append(make_node(plan, (node,), saved, shape, dtype, node.scope))
     return picked
