@@ -78,7 +78,7 @@ class Checker:
             median,
         )
         self.own: OwnPrecision | None = None
-        if any(x.dtype != np.float64 for x in point):
+        if function.captured or any(x.dtype != np.float64 for x in point):
             self.own = OwnPrecision(self, point, self._generator)
         self.scales = [_scale(x) for x in function.point]
         self.h = settings.h if settings.h is not None else default_step(self.epsilon)

@@ -54,8 +54,9 @@ def gradcheck(
 ) -> GradientReport:
     """Compare the gradients that the engine computes with finite differences.
 
-    The function is differenced in float64 whatever the inputs' dtype; their arrays are cast
-    up for it and given back afterwards. An entry is right if computed ``a`` and differenced
+    The function is differenced in float64 whatever the inputs' dtype; their arrays, and those
+    of float32 leaves (weights) that the function captured where they would make it coarser, are
+    cast up for it and given back afterwards. An entry is right if computed ``a`` and differenced
     ``R`` satisfy ``|a - R| <= 3 E + rtol max(|a|, |R|) + atol`` with the difference's own
     error ``E = |D(h/2) - D(h)| / 3 + 4 noise / h``, which the check measures.
 
@@ -128,7 +129,7 @@ def gradcheck(
             known = ", ".join(map(repr, CHOICES[option]))
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
-    arguments = arguments_of(f, inputs)
+    arguments = arguments_of(f, inputs)._replace(captured=[])
     with lent(arguments), np.errstate(all="ignore"):
         given = [np.array(variable.tensor.array) for variable in arguments.variables]
         report = _check(f, arguments, settings, mode, 1, progress, given)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.checking.kinks import Trace, Watch
-from autodiff.checking.variables import Arguments
+from autodiff.checking.variables import Arguments, captured_by
 from autodiff.engine.backward import propagate
 from autodiff.engine.modes import enable_grad, no_grad, observe
 from autodiff.engine.node import Handle, Leaf
@@ -87,8 +87,21 @@ class Function:
         self.point: list[Array] = [np.array(x, np.float64) for x in point]
         self.evaluations = 0
         self._positional = arguments.positional
+        self.captured = [] if arguments.captured is None else arguments.captured
         self._trace = Trace(self.variables)
-        self.outputs = [output.array for output in self.run(self.point, self._trace)]
+        coarse = _CoarseLeaves()
+        outputs = self.run(self.point, self._trace, coarse)
+        if arguments.captured is not None and self._trace.epsilon > np.finfo(np.float64).eps:
+            own = {variable.tensor.node for variable in self.variables}
+            leaves = coarse.found - own
+            if leaves:
+                cast = captured_by(leaves)
+                self.captured += cast
+                for leaf in cast:
+                    leaf.cast_up()
+                self._trace = Trace(self.variables)
+                outputs = self.run(self.point, self._trace)
+        self.outputs = [output.array for output in outputs]
         if not self.outputs:
             message = "gradcheck: the function returned no floating tensor"
             raise OptionError(f"{message}, so there is nothing to differentiate.")
@@ -190,6 +203,18 @@ class Function:
                 ]
             )
         return gradients, reached, watch.finish()
+
+
+class _CoarseLeaves:
+    """Observes an evaluation: which leaves in less than double precision take part."""
+
+    def __init__(self) -> None:
+        self.found: set[Any] = set()
+
+    def __call__(self, _: Any, values: Any, out: Any, options: Any, node: Any) -> None:  # noqa: ARG002
+        for parent in node.inputs:
+            if isinstance(parent, Leaf) and parent.dtype.kind == "f" and parent.dtype.itemsize < 8:
+                self.found.add(parent)
 
 
 class _Jitter:

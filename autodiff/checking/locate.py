@@ -10,6 +10,7 @@ from autodiff.checking.differences import Differences, Estimate, default_step
 from autodiff.checking.function import Function, Sample
 from autodiff.checking.kinks import branches_of
 from autodiff.checking.report import LEAVING, Guilty
+from autodiff.checking.variables import own_precision
 from autodiff.checking.verdict import WRONG, judge
 from autodiff.engine.backward import propagate
 from autodiff.engine.node import Leaf, Node, clock
@@ -65,8 +66,9 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
     """
     records = _records_at(function, function.point)
     runs = [records]
-    if any(x.dtype != np.float64 for x in given):
-        runs.append(_records_at(function, given))
+    if function.captured or any(x.dtype != np.float64 for x in given):
+        with own_precision(function.captured):
+            runs.append(_records_at(function, given))
     for run in runs:
         rng = np.random.default_rng(0)
         found: list[Guilty] = []
@@ -162,7 +164,9 @@ def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Gui
         return _weigh(moved, weights, frozenset() if same else frozenset({0}))
 
     center = _weigh(out, weights, frozenset())
-    exact = float(np.finfo(np.float64).eps)
+    results = out if isinstance(out, tuple) else (out,)
+    kinds = [part.dtype for part in map(np.asarray, results) if part.dtype.kind in "fc"]
+    exact = max([float(np.finfo(dtype).eps) for dtype in kinds])  # a cast rounds to its dtype
     differences = Differences(at, center, exact * center.scale, default_step(exact))
     computed = np.array([float((gradient * direction).sum())])
     size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])

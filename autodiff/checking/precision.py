@@ -16,6 +16,7 @@ import numpy as np
 from autodiff.checking.function import Function
 from autodiff.checking.kinks import Trace
 from autodiff.checking.report import Entry
+from autodiff.checking.variables import own_precision
 from autodiff.checking.verdict import KINK, OK, WRONG
 
 if TYPE_CHECKING:
@@ -89,12 +90,15 @@ class OwnPrecision:
     ) -> None:
         function = checker.function
         observed = Trace(function.variables)
-        function.run(point, observed)
-        gradients, _, self.crossed = function.gradients(point)
+        with own_precision(function.captured):
+            function.run(point, observed)
+            gradients, _, self.crossed = function.gradients(point)
+            self.own = [stack(gradients, k) for k in range(len(point))]
+            spread = roundoff(
+                function, point, self.own, observed.epsilon, self.crossed, generator, rms
+            )
         self.double = checker.double
-        self.own = [stack(gradients, k) for k in range(len(point))]
         self.epsilon = [max(observed.epsilon, float(np.finfo(x.dtype).eps)) for x in point]
-        spread = roundoff(function, point, self.own, observed.epsilon, self.crossed, generator, rms)
         self.slack = [a + b for a, b in zip(spread, checker.slack, strict=True)]
         self._settings = checker.settings
         self._names = [variable.name for variable in function.variables]

@@ -6,19 +6,28 @@ those very handles. :func:`lent` puts everything back as it was, whatever happen
 
 from __future__ import annotations
 
+import gc
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.conversion import tensor
-from autodiff.engine.node import Handle
+from autodiff.engine.node import Handle, Leaf
 from autodiff.errors import DTypeError, OptionError, describe
 from autodiff.tensor import Tensor
 
-__all__ = ["Arguments", "Variable", "arguments_of", "lent"]
+__all__ = [
+    "Arguments",
+    "Captured",
+    "Variable",
+    "arguments_of",
+    "captured_by",
+    "lent",
+    "own_precision",
+]
 
 ArrayF = np.ndarray[Any, Any]
 
@@ -32,12 +41,52 @@ class Variable(NamedTuple):
     tensor: Tensor
 
 
+class Captured(NamedTuple):
+    """A coarser leaf that the function reads besides its inputs, and what it held."""
+
+    tensor: Handle
+    array: Any
+    node: Any
+
+    def cast_up(self) -> None:
+        """Put the same numbers in double precision in place."""
+        self.tensor.array = self.array.astype(np.float64)
+        self.tensor.node = Leaf(self.array.shape, self.tensor.array.dtype)
+
+    def give_back(self) -> None:
+        """Put what it held in place."""
+        self.tensor.array, self.tensor.node = self.array, self.node
+
+
+def captured_by(leaves: Collection[Leaf]) -> list[Captured]:
+    """Return the tensors that hold these leaves: the graph points to no tensor itself."""
+    found = [handle for handle in gc.get_referrers(*leaves) if isinstance(handle, Handle)]
+    return [
+        Captured(handle, handle.array, handle.node)
+        for handle in found
+        if isinstance(handle.array, np.ndarray) and handle.node in leaves
+    ]
+
+
+@contextmanager
+def own_precision(captured: list[Captured]) -> Iterator[None]:
+    """Give what was cast up back for a while."""
+    for leaf in captured:
+        leaf.give_back()
+    try:
+        yield
+    finally:
+        for leaf in captured:
+            leaf.cast_up()
+
+
 class Arguments(NamedTuple):
-    """How to call the function, and what is varied meanwhile."""
+    """How to call the function, what is varied meanwhile, and what was cast up for it."""
 
     positional: tuple[Any, ...]
     variables: tuple[Variable, ...]
     module: Any = None
+    captured: list[Captured] | None = None
 
 
 def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
@@ -149,13 +198,18 @@ def _variables(pairs: list[tuple[str, Any]]) -> tuple[Variable, ...]:
 
 @contextmanager
 def lent(arguments: Arguments) -> Iterator[None]:
-    """Give every variable its array and node back at the end, and a module its buffers."""
+    """Give every variable its array and node back at the end, and a module its buffers.
+
+    What the function captured and was cast up meanwhile is given back, too.
+    """
     held = [(v.tensor, v.tensor.array, v.tensor.node) for v in arguments.variables]
     buffers = getattr(arguments.module, "named_buffers", None)
     kept = [(b, b.array, np.array(b.array)) for _, b in buffers()] if buffers else []
     try:
         yield
     finally:
+        while arguments.captured:
+            arguments.captured.pop().give_back()
         for handle, array, node in held:
             handle.array = array
             handle.node = node

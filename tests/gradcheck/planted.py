@@ -160,6 +160,15 @@ def _float32_rule(rng):
     return lambda x: wrong_in_float32(x).sum(), rng.standard_normal(8).astype(np.float32)
 
 
+def _float32_rule_by_a_weight(rng):
+    weight = ad.tensor(rng.standard_normal(8).astype(np.float32), requires_grad=True)
+
+    def f(x):
+        return (wrong_in_float32(x.astype(weight.dtype)) * weight).sum()
+
+    return f, rng.standard_normal(8)
+
+
 def _cut_off(rng):
     return lambda x, y: (ad.exp(x.detach()) + y).sum(), (
         rng.standard_normal(3),
@@ -177,6 +186,7 @@ WRONG = {
     "upstream ignored": _no_upstream,
     "upstream ignored, 0-d": _no_upstream_scalar,
     "a rule wrong in float32 only": _float32_rule,
+    "a rule wrong in float32 only, by a captured weight": _float32_rule_by_a_weight,
     "no gradient at all": _cut_off,
 }
 
@@ -276,6 +286,11 @@ def _saturated(rng):
     return lambda x: ad.tanh(x @ (w1 * 1.0) + (b * 1.0)) @ (w2 * 1.0), rng.standard_normal((20, 2))
 
 
+def _cast_to_weight(rng):
+    weight = ad.tensor(rng.standard_normal((16, 2)).astype(np.float32), requires_grad=True)
+    return lambda x: ad.tanh(x.astype(weight.dtype) @ weight.mT), rng.standard_normal((30, 2))
+
+
 def _float32_inside(rng):
     f, x = _float32_layer(rng)
     return lambda x: f(x.astype(np.float32)), x
@@ -289,6 +304,7 @@ RIGHT = {
     "float64 inputs of a float32 layer": _float32_layer,
     "float32 inputs of a float32 layer": lambda rng: _float32_layer(rng, np.float32),
     "float64 inputs of a saturated float32 network": _saturated,
+    "float64 inputs, cast as a float32 layer": _cast_to_weight,
     "float64 inputs, cast to float32 inside": _float32_inside,
     "layer norm of large numbers, float32": _layer_norm,
     "a mean of 300, float32": _long_sum,

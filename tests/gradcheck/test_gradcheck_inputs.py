@@ -205,3 +205,30 @@ def test_transforms_inside_the_function():
 def test_what_is_no_function_is_refused(f):
     with pytest.raises(ad.OptionError, match=r"not a function\. Give a function of tensors"):
         ad.gradcheck(f, [ad.tensor([1.0])])
+
+
+def test_captured_float32_weights_are_cast_up_and_given_back():
+    rng = np.random.default_rng(0)
+    weight = ad.tensor(rng.standard_normal((3, 2)).astype(np.float32), requires_grad=True)
+    (weight * weight).sum().backward()
+    array, node, grad = weight.array, weight.node, weight.grad.numpy().copy()
+    seen = set()
+
+    def f(x):
+        seen.add(weight.dtype)
+        return ad.tanh(x.astype(weight.dtype) @ weight.mT)
+
+    report = ad.gradcheck(f, rng.standard_normal((4, 2)), order=2)
+    assert seen == {np.dtype(np.float32), np.dtype(np.float64)}
+    assert max(entry.error for entry in report.entries) < 1e-5
+
+    def broken(x):
+        if weight.dtype == np.float64:
+            raise ZeroDivisionError
+        return f(x)
+
+    with pytest.raises(ZeroDivisionError):
+        ad.gradcheck(broken, rng.standard_normal((4, 2)))
+    assert weight.array is array
+    assert weight.node is node
+    assert np.array_equal(weight.grad.numpy(), grad)

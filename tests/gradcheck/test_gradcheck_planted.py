@@ -20,6 +20,7 @@ GUILTY = {
     "upstream ignored": ("upstream_ignored", "x"),
     "upstream ignored, 0-d": ("upstream_ignored", "x"),
     "a rule wrong in float32 only": ("wrong_in_float32", "x"),
+    "a rule wrong in float32 only, by a captured weight": ("wrong_in_float32", "x"),
 }
 
 
