@@ -17,7 +17,7 @@ from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
 from autodiff.checking.report import GradientReport, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
-from autodiff.errors import GradientCheckError, OptionError, describe
+from autodiff.errors import GradientCheckError, OptionError
 
 __all__ = ["CHOICES", "gradcheck"]
 
@@ -118,7 +118,7 @@ def gradcheck(
     (True, 'full')
     """
     if not callable(f):
-        message = f"gradcheck: f is {describe(f)}, not a function"
+        message = f"gradcheck: f is a {type(f).__name__}, not a function"
         raise OptionError(
             f"{message}. Give a function of tensors, which can be called at other points: "
             "gradcheck(lambda x: (x * x).sum(), x), or gradcheck(lambda: loss(model), model)."
