@@ -25,6 +25,7 @@ from autodiff.errors import (
     DTypeError,
     GraphError,
     NoGradientError,
+    OptionError,
     ScalarError,
     ShapeError,
     describe,
@@ -203,6 +204,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
 
     @name.setter
     def name(self, value: str | None) -> None:
+        if value is not None and not isinstance(value, str):
+            raise DTypeError(f"name: {value!r} is no text. Give a str, or None for no name.")
         self.label = value
         if self.node is not None:
             self.node.annotated().name = value
@@ -311,6 +314,9 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         >>> x.grad.item()
         60.0
         """
+        if not callable(hook):
+            message = f"register_hook: {hook!r} can't be called"
+            raise OptionError(f"{message}. Give a function of the gradient.")
         hooks = self._required_node("register_hook on").annotated().hooks
         key = clock()  # never given twice: a handle removes its own hook alone
         hooks[key] = hook

@@ -142,7 +142,9 @@ def test_a_missing_rule_is_an_error_only_when_a_gradient_is_asked_for():
 
     x = leaf(2)
     out = ruleless(x, x)
-    with pytest.raises(ad.NoGradientError, match="ruleless has no derivative with respect to 'x'"):
+    with pytest.raises(
+        ad.NoGradientError, match=r"ruleless has no derivative with respect to .x.*@ruleless.vjp"
+    ):
         out.sum().backward()
     assert x.grad is None
 

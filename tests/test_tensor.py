@@ -867,3 +867,13 @@ def test_conversion_of_several_elements_is_both_errors_of_numpy(convert):
     for error in (TypeError, ValueError, ad.ScalarError):
         with pytest.raises(error, match=r"one element|ambiguous"):
             convert(ad.tensor([1.0, 2.0]))
+
+
+def test_names_are_text_and_hooks_are_functions():
+    x = ad.tensor(1.0, requires_grad=True)
+    with pytest.raises(ad.DTypeError, match="name: 5"):
+        x.name = 5
+    with pytest.raises(ad.DTypeError, match="name: 5"):
+        ad.tensor(1.0, name=5)
+    with pytest.raises(ad.OptionError, match="register_hook: 3"):
+        x.register_hook(3)

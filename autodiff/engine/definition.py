@@ -101,7 +101,7 @@ class Primitive:
         name = self.arrays[0 if self.variadic else position]
         rule = self.rules.get(name)
         if rule is None:
-            rule = Rule(name, partial(_no_gradient, self.name, name), ())
+            rule = Rule(name, partial(_no_gradient, self, name), ())
         return rule
 
     def plan(self, mask: tuple[bool, ...]) -> Plan:
@@ -227,8 +227,10 @@ class StandardPrimitive(Primitive):
         return function  # type: ignore[no-any-return]
 
 
-def _no_gradient(operation: str, argument: str, xp: Namespace, g: Any) -> Any:
-    message = f"{operation} has no derivative with respect to {argument!r}"
+def _no_gradient(primitive: Primitive, argument: str, xp: Namespace, g: Any) -> Any:
+    message = f"{primitive.name} has no derivative with respect to {argument!r}"
+    declare = "" if primitive.ours else f"Declare one with @{primitive.name}.vjp({argument!r}). "
     raise NoGradientError(
-        f"{message}. Call .detach() on the operand if its gradient is not meant to flow here."
+        f"{message}. {declare}"
+        "Call .detach() on the operand if its gradient is not meant to flow here."
     )
