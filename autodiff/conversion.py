@@ -8,7 +8,7 @@ import numpy as np
 
 from autodiff.arguments import adopted, check_device, to_array
 from autodiff.engine.apply import make_tensor
-from autodiff.errors import DomainError, DTypeError
+from autodiff.errors import DomainError, DTypeError, typed_calls
 from autodiff.namespace import tensors
 from autodiff.primitives import arithmetic
 from autodiff.tensor import Tensor
@@ -126,5 +126,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     return make_tensor(array.copy() if copy else array)
 
 
+for _name in __all__:
+    globals()[_name] = typed_calls(globals()[_name])
 for _name in ("asarray", "from_dlpack"):
     setattr(tensors, _name, globals()[_name])

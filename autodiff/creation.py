@@ -17,7 +17,15 @@ from autodiff.conversion import asarray
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.operands import constant, strong
-from autodiff.errors import DTypeError, NoGradientError, OptionError, ShapeError, describe, explain
+from autodiff.errors import (
+    DTypeError,
+    NoGradientError,
+    OptionError,
+    ShapeError,
+    describe,
+    explain,
+    typed_calls,
+)
 from autodiff.namespace import tensors
 from autodiff.primitives import arithmetic, shapes
 from autodiff.tensor import Tensor
@@ -442,4 +450,5 @@ def meshgrid(*arrays: Any, indexing: Literal["xy", "ij"] = "xy") -> tuple[Tensor
 
 
 for _name in __all__:
+    globals()[_name] = typed_calls(globals()[_name])
     setattr(tensors, _name, globals()[_name])

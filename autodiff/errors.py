@@ -7,8 +7,10 @@ exactly what this package has to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NoReturn
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -33,7 +35,11 @@ __all__ = [
     "describe",
     "explain",
     "reraise",
+    "typed_calls",
 ]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class AutodiffError(Exception):
@@ -222,6 +228,34 @@ def reraise(
     if not own:
         error.add_note(f"in the operation {_call(operation, operands, names)}")
     raise error
+
+
+def typed_calls(function: F) -> F:
+    """Make a call that does not fit a function's signature an OptionError that shows it.
+
+    Primitives look after that themselves; this is for plain functions of the package.
+    """
+    signature = inspect.signature(function)
+    bare = signature.replace(
+        parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
+        return_annotation=signature.empty,
+    )
+
+    @wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except TypeError as error:
+            name = function.__name__
+            try:
+                signature.bind(*args, **named)
+            except TypeError as misfit:
+                given = ", ".join(map(describe, args)) or "nothing"
+                message = f"{name}() {misfit}: called on {given}; its signature is {name}{bare}"
+                raise OptionError(message) from error
+            raise
+
+    return call  # type: ignore[return-value]
 
 
 def _call(operation: str, operands: Iterable[Any], names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from autodiff.arguments import check_device, to_dtype
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.node import Handle
 from autodiff.engine.operands import strong_all
-from autodiff.errors import DTypeError, OptionError
+from autodiff.errors import DTypeError, OptionError, typed_calls
 from autodiff.namespace import tensors
 
 __all__ = [
@@ -193,4 +193,5 @@ def __array_namespace_info__() -> NamespaceInfo:  # noqa: N807 - the standard's 
 
 
 for _name in ("can_cast", "finfo", "iinfo", "isdtype", "result_type"):
+    globals()[_name] = typed_calls(globals()[_name])
     setattr(tensors, _name, globals()[_name])

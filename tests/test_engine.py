@@ -580,3 +580,18 @@ def test_nodes_describe_themselves():
     assert node.describe() == "multiply(x1: (2, 3) float64, x2: constant) -> (2, 3) float64"
     assert "leaf" in x.node.describe()
     assert "multiply (2, 3) float64" in repr(node)
+
+
+def public_functions():
+    for prefix, space in (("", tensors), ("linalg.", tensors.linalg), ("fft.", tensors.fft)):
+        for name, function in sorted(vars(space).items()):
+            if not name.startswith("_") and callable(function) and function is not space:
+                yield pytest.param(function, id=prefix + name)
+
+
+@pytest.mark.parametrize(
+    "function", [p for p in public_functions() if p.id not in ("linalg", "fft")]
+)
+def test_an_unknown_option_of_any_function_is_typed(function):
+    with pytest.raises(ad.OptionError, match=r"(unexpected|missing).*its signature is"):
+        function(ad.ones((2, 2)), foo=1)

@@ -43,7 +43,7 @@ from autodiff.engine.apply import (
 from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, parameters_of
 from autodiff.engine.node import Handle
 from autodiff.engine.operands import constant, is_scalar, strong
-from autodiff.errors import OptionError
+from autodiff.errors import OptionError, typed_calls
 from autodiff.namespace import forwards, tensors
 
 if TYPE_CHECKING:
@@ -281,8 +281,9 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
         return forward(tensors, *arrays, **options)
 
     _dress(call, forward, public)
-    _publish(public, call, forward)
-    return call
+    function = typed_calls(call) if variadic else call
+    _publish(public, function, forward)
+    return function
 
 
 def _operand(value: Any, *, first: bool) -> Any:

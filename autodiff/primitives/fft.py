@@ -17,7 +17,7 @@ import numpy as np
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.primitive import Array, composite, primitive
-from autodiff.errors import AxisError, DomainError, OptionError, describe
+from autodiff.errors import AxisError, DomainError, OptionError, describe, typed_calls
 from autodiff.namespace import Namespace, tensors
 
 if TYPE_CHECKING:
@@ -581,6 +581,7 @@ def _(xp: Namespace, g: Array, axes: Axes) -> Array:
     return xp.fft.fftshift(g, axes=axes)
 
 
+@typed_calls
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Tensor:
     """Frequencies of :func:`fft`'s elements, in cycles per unit of the sample spacing.
 
@@ -608,6 +609,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None)
     return _frequencies("fft.fftfreq", np.fft.fftfreq, n, d, dtype, device)
 
 
+@typed_calls
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Tensor:
     """Frequencies of :func:`rfft`'s elements, in cycles per unit of the sample spacing.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff.engine.primitive import Array, composite, primitive
-from autodiff.errors import DTypeError, OptionError, describe
+from autodiff.errors import DTypeError, OptionError, describe, typed_calls
 from autodiff.namespace import Namespace, forwards, namespace_of, tensors
 from autodiff.primitives.indexing import plain_index
 
@@ -56,6 +56,7 @@ def _(xp: Namespace, g: Array, position: int, axis: int) -> Array:
     return g[(slice(None),) * (axis % len(g.shape)) + (position,)]
 
 
+@typed_calls
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     """Join arrays along an axis that they have.
 
@@ -84,6 +85,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     return _concat(*_several("concat", arrays), axis=axis)
 
 
+@typed_calls
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
     """Join arrays of one shape along a new axis.
 
