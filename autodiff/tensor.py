@@ -269,6 +269,11 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         ShapeError
             If the gradient's shape is not the tensor's.
 
+        Notes
+        -----
+        A pass that raises changes no ``.grad``. What the graph saved stays where a hook or a
+        rule of the user's may raise; elsewhere a part of it may be gone.
+
         Examples
         --------
         >>> import autodiff as ad

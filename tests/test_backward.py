@@ -1107,3 +1107,24 @@ def test_a_write_by_a_hook_into_what_a_rule_will_read_is_found():
     y.register_hook(meddle)
     with pytest.raises(ad.MutationError):
         y.sum().backward()
+
+
+def test_a_pass_that_a_users_rule_breaks_frees_nothing():
+    broken = [True]
+
+    @ad.primitive
+    def moody(xp, x, /):
+        return x * 2
+
+    @moody.vjp
+    def _(xp, g):
+        return g[5:] if broken else 2 * g
+
+    x = ad.tensor(np.ones(3), requires_grad=True)
+    y = (moody(x * x) * x).sum()
+    with pytest.raises(ad.RuleError, match="moody"):
+        y.backward()
+    assert x.grad is None
+    broken.clear()
+    y.backward()
+    assert x.grad.tolist() == [6.0, 6.0, 6.0]

@@ -29,8 +29,6 @@ __all__ = [
     "own_precision",
 ]
 
-ArrayF = np.ndarray[Any, Any]
-
 __tracebackhide__ = True  # as in the driver: a failing test shows the user's line
 
 

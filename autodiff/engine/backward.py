@@ -106,7 +106,11 @@ def propagate(
     passed: list[Node] = []
     anomaly = local.mode.anomaly
     # Where a user's code may raise on the way, freeing waits until the pass has succeeded.
-    free_at_end = anomaly or any(node.notes is not None and node.notes.hooks for node in order)
+    free_at_end = anomaly or any(
+        (node.notes is not None and node.notes.hooks)
+        or (node.inputs and not node.plan.primitive.ours)
+        for node in order
+    )
     checked = last_change()
     if anomaly:
         for node, g in upstream.items():
