@@ -1,30 +1,48 @@
 """Neural networks from graph operations alone."""
 
-from nn import functional, init, optim
-from nn.activations import Function, Identity, ReLU, Sigmoid, Tanh
-from nn.containers import Sequential
-from nn.functional import cross_entropy
-from nn.linear import MLP, Linear
-from nn.module import Module, Parameter, StateDictError
-from nn.optim import SGD, Adam, Optimizer
+# ruff: noqa: F403 - every family's public names, each listed in its __all__
+from nn import (
+    activations,
+    attention,
+    containers,
+    data,
+    functional,
+    init,
+    linear,
+    losses,
+    mlp,
+    module,
+    optim,
+    recurrent,
+    seq2seq,
+    training,
+    transformer,
+)
+from nn.activations import *
+from nn.attention import *
+from nn.containers import *
+from nn.data import *
+from nn.linear import *
+from nn.losses import *
+from nn.mlp import *
+from nn.module import *
+from nn.optim import *
+from nn.recurrent import *
+from nn.seq2seq import *
+from nn.training import *
+from nn.transformer import *
 
-__all__ = [
-    "MLP",
-    "SGD",
-    "Adam",
-    "Function",
-    "Identity",
-    "Linear",
-    "Module",
-    "Optimizer",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "StateDictError",
-    "Tanh",
-    "cross_entropy",
-    "functional",
-    "init",
-    "optim",
-]
+__all__ = ["functional", "init", "optim"]
+__all__ += activations.__all__
+__all__ += attention.__all__
+__all__ += containers.__all__
+__all__ += data.__all__
+__all__ += linear.__all__
+__all__ += losses.__all__
+__all__ += mlp.__all__
+__all__ += module.__all__
+__all__ += optim.__all__
+__all__ += recurrent.__all__
+__all__ += seq2seq.__all__
+__all__ += training.__all__
+__all__ += transformer.__all__

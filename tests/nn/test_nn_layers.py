@@ -7,28 +7,18 @@ import pytest
 
 import autodiff as ad
 import nn
-from tests.nn import to_torch, torch, with_torch
+from tests.nn import assert_same_as_torch, precisions, to_torch, torch, with_torch
 
 
 @with_torch
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 4, 3), (0, 3)])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+@precisions
 def test_linear_is_pytorchs(bias, shape, dtype, tolerance):
     theirs = torch.nn.Linear(3, 4, bias=bias, dtype=getattr(torch, dtype))
     ours = nn.Linear(3, 4, bias=bias, dtype=getattr(ad, dtype))
-    ours.load_state_dict(theirs.state_dict())
     x = np.random.default_rng(0).normal(size=shape).astype(dtype)
-    mine, other = ad.tensor(x, requires_grad=True), to_torch(x)
-    y, z = ours(mine), theirs(other)
-    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=0, atol=tolerance)
-    assert y.dtype == dtype
-    (y * y).sum().backward()
-    (z * z).sum().backward()
-    np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy(), atol=10 * tolerance)
-    for name, parameter in ours.named_parameters():
-        expected = dict(theirs.named_parameters())[name].grad.numpy()
-        np.testing.assert_allclose(parameter.grad.numpy(), expected, atol=10 * tolerance)
+    assert_same_as_torch(ours, theirs, [x], tolerance=tolerance)
 
 
 @with_torch

@@ -1,0 +1,3 @@
+"""Examples in batches."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The training loop, and what it remembers."""
+
+__all__: list[str] = []
