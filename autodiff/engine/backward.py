@@ -30,7 +30,7 @@ from autodiff.engine.outputs import Cotangents, pick_outputs
 from autodiff.errors import AutodiffError, RuleError
 from autodiff.namespace import Namespace, namespace_of, tensors
 
-__all__ = ["accumulate", "collect", "conjugate", "propagate"]
+__all__ = ["accumulate", "collect", "conjugate", "conjugated", "fit", "propagate"]
 
 _number = attrgetter("number")
 
@@ -147,12 +147,12 @@ def propagate(
                     parent = inputs[position]
                     if wanted is not None and parent not in running and parent not in wanted:
                         continue
-                    if conjugate:  # rules are written for analytic functions; see _conjugated
-                        part = _conjugated(xp, call, g, saved)
+                    if conjugate:  # rules are written for analytic functions; see conjugated
+                        part = conjugated(xp, call, g, saved)
                     else:
                         part = call(xp, g, saved)
                     if part.shape != parent.shape or part.dtype is not parent.dtype:
-                        part = _fit(xp, part, node, parent)
+                        part = fit(xp, part, node, parent)
                     if anomaly:
                         check_step(part, node, position)
                     if parent not in grads:
@@ -199,7 +199,7 @@ def _leading_to(wanted: Collection[Node], order: list[Node]) -> set[Node]:
     return running
 
 
-def _conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
+def conjugated(xp: Namespace, call: Any, g: Any, saved: Any) -> Any:
     """Apply an analytic rule where the result is complex.
 
     The gradient of a real loss with respect to ``z = a + ib`` is ``dL/da + i dL/db``, for
@@ -216,7 +216,7 @@ def conjugate(xp: Namespace, g: Any) -> Any:
     return xp.conj(g) if g.dtype.kind == "c" else g
 
 
-def _fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
+def fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
     """Give a gradient its parent's shape and dtype: the one place where this is done.
 
     An operand that was broadcast gets the sum over the axes along which it was; a real

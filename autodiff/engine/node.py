@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ __all__ = [
     "Leaf",
     "Node",
     "Notes",
+    "Recorded",
     "changed_since",
     "clock",
     "last_change",
@@ -42,6 +43,24 @@ node read it.
 """
 
 
+class Recorded(NamedTuple):
+    """What recording keeps of an operation beyond what its rules need.
+
+    Attributes
+    ----------
+    operands : tuple
+    out : array, or tuple of them
+    saved : tuple
+        What the node saved, as its plan lays it out, which backward passes don't free.
+    options : dict
+    """
+
+    operands: tuple[Any, ...]
+    out: Any
+    saved: tuple[Any, ...]
+    options: dict[str, Any]
+
+
 class Notes:
     """What only few nodes have: hooks, a retained gradient, a name, values, their origin."""
 
@@ -53,7 +72,7 @@ class Notes:
         self.grad: Any = None
         self.name: str | None = None
         self.origin: str | None = None
-        self.recorded: tuple[tuple[Any, ...], Any] | None = None  # operands and result
+        self.recorded: Recorded | None = None
 
 
 class Node:
