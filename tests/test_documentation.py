@@ -92,7 +92,7 @@ def test_the_readmes_picture_and_number_are_what_its_first_block_makes(
 ):
     monkeypatch.chdir(tmp_path)
     block = python_blocks("README.md")[0]
-    exec(compile(block, "README.md", "exec"), {"__name__": "documentation"})  # noqa: S102
+    exec(compile(block, "<README>", "exec"), {"__name__": "documentation"})  # noqa: S102
     drawn = Path("neuron.svg").read_text(encoding="utf-8")
     assert drawn == (ROOT / "docs" / "neuron.svg").read_text(encoding="utf-8")
     assert f"# {capsys.readouterr().out.strip()}\n" in block

@@ -10,8 +10,20 @@
 'digraph autodiff {'
 """
 
-from autodiff.draw.description import Description, Edge, Vertex, describe_graph
+from autodiff.draw.description import Description, Edge, Source, Vertex, describe_graph
 from autodiff.draw.pictures import graph, save, svg
 from autodiff.draw.recording import record
+from autodiff.draw.statistics import Statistics, statistics
+from autodiff.draw.steps import (
+    BackwardStep,
+    Contribution,
+    backward_steps,
+    forward_steps,
+    gradients,
+)
 
-__all__ = ["Description", "Edge", "Vertex", "describe_graph", "graph", "record", "save", "svg"]
+__all__ = [
+    "BackwardStep", "Contribution", "Description", "Edge", "Source", "Statistics", "Vertex",
+    "backward_steps", "describe_graph", "forward_steps", "gradients", "graph", "record", "save",
+    "statistics", "svg",
+]  # fmt: skip

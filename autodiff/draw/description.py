@@ -6,6 +6,7 @@ never changes a graph, and a description stays right when the graph is freed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -14,10 +15,24 @@ from autodiff.draw.geometry import common_prefix
 from autodiff.engine.node import Handle, Leaf, Node
 from autodiff.errors import DTypeError, GraphError, OptionError, describe
 
-__all__ = ["Description", "Edge", "Kind", "Names", "Vertex", "describe_graph"]
+__all__ = [
+    "Description", "Edge", "Kind", "Names", "Source", "Vertex", "describe_graph",
+    "operand_shapes", "operands_of",
+]  # fmt: skip
 
 Kind = Literal["leaf", "constant", "operation", "result", "output"]
 Names = Mapping[str, Handle] | Iterable[tuple[str, Handle]]
+
+
+class Source(NamedTuple):
+    """A line of the user's source."""
+
+    file: str
+    line: int
+    text: str
+
+
+_ORIGIN = re.compile(r"(.*?):(\d+)(?:: (.*))?", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -41,7 +56,12 @@ class Vertex:
     value, gradient : array, number or None
         Where they are known: see :class:`autodiff.draw.record`.
     origin : str or None
-        The line of the user's source, where it was noted.
+        The line of the user's source, ``file:line: text``, where it was noted; :attr:`source`
+        is the same in parts.
+    number : int or None
+        That of the graph's node; an operation and the box of its result share it.
+    options : dict
+        The operation's options, where they were recorded.
     """
 
     kind: Kind
@@ -53,6 +73,14 @@ class Vertex:
     value: Any = None
     gradient: Any = None
     origin: str | None = None
+    number: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Source | None:
+        """Where the user's code called the operation."""
+        found = _ORIGIN.fullmatch(self.origin or "")
+        return Source(found[1], int(found[2]), found[3] or "") if found else None
 
 
 class Edge(NamedTuple):
@@ -131,7 +159,7 @@ def describe_graph(output: Handle, names: Names | None = None) -> Description:
         if isinstance(node, Leaf):
             name = given.get(id(node)) or node.name
             leaf = Vertex("leaf", "leaf", name, node.shape, str(node.dtype), node.scope, value)
-            leaf.gradient = _array(node.grad)
+            leaf.gradient, leaf.number = _array(node.grad), node.number
             places[id(node)] = description.add(leaf)
             continue
         places[id(node)] = _add_operation(description, node, places, given, value)
@@ -170,12 +198,12 @@ def _memory(array: Any) -> int:
     return id(array if base is None else base)
 
 
-def _operands(node: Node) -> list[tuple[str, Any]]:
+def operands_of(node: Node) -> list[tuple[str, Any]]:
     """Return name and value of each operand; the value is None where it was not kept."""
     primitive = node.plan.primitive
     kept = dict(zip(node.plan.reads, node.saved or (), strict=False))
     if node.notes is not None and node.notes.recorded is not None:
-        operands = node.notes.recorded[0]
+        operands = node.notes.recorded.operands
         if primitive.variadic:
             kept[primitive.arrays[0]] = operands
         else:
@@ -195,6 +223,19 @@ def _kept_shapes(node: Node) -> list[tuple[int, ...] | None]:
     return [kept.get(f"{name}_shape") for name in primitive.arrays]
 
 
+def operand_shapes(node: Node) -> list[tuple[int, ...] | None]:
+    """Return each operand's shape, as far as it is known; () for a Python number."""
+    shapes = _kept_shapes(node)
+    found: list[tuple[int, ...] | None] = []
+    for i, (_, value) in enumerate(operands_of(node)):
+        parent = node.inputs[i]
+        if parent is not None:
+            found.append(parent.shape)
+        else:
+            found.append(shapes[i] if value is None else tuple(getattr(value, "shape", ())))
+    return found
+
+
 def _known_values(nodes: list[Node]) -> dict[int, Any]:
     """Return what recording, or the rules' own needs, kept: results by their node's id."""
     values: dict[int, Any] = {}
@@ -204,10 +245,10 @@ def _known_values(nodes: list[Node]) -> dict[int, Any]:
         kept = dict(zip(node.plan.reads, node.saved or (), strict=False))
         out = kept.get("out")
         if node.notes is not None and node.notes.recorded is not None:
-            out = node.notes.recorded[1]
+            out = node.notes.recorded.out
         if out is not None and not isinstance(out, tuple):
             values[id(node)] = out
-        for parent, (_, value) in zip(node.inputs, _operands(node), strict=False):
+        for parent, (_, value) in zip(node.inputs, operands_of(node), strict=False):
             if parent is not None and value is not None:
                 values.setdefault(id(parent), value)
     return values
@@ -225,7 +266,7 @@ def _add_operation(
     name = given.get(id(node)) or node.name
     sources: list[tuple[int, str]] = []
     required = len(node.inputs) - len(primitive.optional)
-    operands, shapes = _operands(node), _kept_shapes(node)
+    operands, shapes = operands_of(node), _kept_shapes(node)
     for i, parent in enumerate(node.inputs):
         operand, constant = operands[i] if i < len(operands) else ("", None)
         if parent is not None:
@@ -238,16 +279,19 @@ def _add_operation(
             vertex.name = given.get(_memory(constant))
             sources.append((description.add(vertex), operand))
     operation = Vertex("operation", primitive.name, None, node.shape, str(node.dtype), node.scope)
-    operation.origin = node.origin
+    operation.origin, operation.number, operation.value = node.origin, node.number, value
+    if node.notes is not None:
+        operation.gradient = _array(node.notes.grad)
+    kept = None if node.notes is None else node.notes.recorded
+    if kept is not None:
+        operation.options = dict(kept.options)
     place = description.add(operation)
     description.edges += [Edge(source, place, operand) for source, operand in sources]
-    recorded = node.notes is not None and node.notes.recorded is not None
-    shown = name is not None or (recorded and node.shape == () and value is not None)
+    shown = name is not None or (kept is not None and node.shape == () and value is not None)
     if not shown or primitive.name == "output":
-        operation.value = value
         return place
     result = Vertex("result", primitive.name, name, node.shape, str(node.dtype), node.scope, value)
-    result.gradient = _array(node.notes.grad) if node.notes is not None else None
+    result.gradient, result.number, result.origin = operation.gradient, node.number, node.origin
     description.edges.append(Edge(place, len(description.vertices)))
     return description.add(result)
 
@@ -262,7 +306,7 @@ def _finish(description: Description, output: Handle, place: int, given: dict[in
         vertex = Vertex("output", made.operation, name, made.shape, made.dtype)
         if node.notes is not None:
             vertex.gradient = _array(node.notes.grad)
-        vertex.value = output.array
+        vertex.value, vertex.number = output.array, node.number
         description.edges.append(Edge(place, len(description.vertices)))
         description.add(vertex)
     else:

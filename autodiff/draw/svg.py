@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -192,8 +193,9 @@ def _tooltip(vertex: Vertex) -> str:
         lines.append(f"shape {vertex.shape}, {vertex.dtype}")
     if vertex.scope:
         lines.append("in " + " / ".join(vertex.scope))
-    if vertex.origin:
-        lines.append(vertex.origin)
+    source = vertex.source
+    if source is not None and source.text:
+        lines.append(f"{PurePath(source.file).name}:{source.line}: {source.text}")
     return "\n".join(lines)
 
 
