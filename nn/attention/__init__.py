@@ -1,3 +1,5 @@
-"""Weighted sums whose weights are computed from what is summed."""
+"""Attention: a weighted mean of values, weighted by how well their keys fit a query."""
 
-__all__: list[str] = []
+from nn.attention.scores import BahdanauAttention, LuongAttention
+
+__all__ = ["BahdanauAttention", "LuongAttention"]
