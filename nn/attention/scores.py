@@ -221,7 +221,7 @@ class LuongAttention(_ScoredAttention):
     >>> import autodiff as ad, nn
     >>> attention = nn.LuongAttention(2, method="dot")
     >>> keys = ad.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    >>> context, weights = attention(ad.tensor([[100.0, 0.0]]), keys)
+    >>> context, weights = attention(ad.tensor([[1e4, 0.0]]), keys)
     >>> weights
     tensor([[1., 0.]], dtype=float32)
     """
