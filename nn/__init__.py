@@ -6,12 +6,15 @@ from nn import (
     attention,
     containers,
     data,
+    dropout,
+    embedding,
     functional,
     init,
     linear,
     losses,
     mlp,
     module,
+    normalization,
     optim,
     recurrent,
     seq2seq,
@@ -22,10 +25,13 @@ from nn.activations import *
 from nn.attention import *
 from nn.containers import *
 from nn.data import *
+from nn.dropout import *
+from nn.embedding import *
 from nn.linear import *
 from nn.losses import *
 from nn.mlp import *
 from nn.module import *
+from nn.normalization import *
 from nn.optim import *
 from nn.recurrent import *
 from nn.seq2seq import *
@@ -37,10 +43,13 @@ __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += containers.__all__
 __all__ += data.__all__
+__all__ += dropout.__all__
+__all__ += embedding.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
 __all__ += module.__all__
+__all__ += normalization.__all__
 __all__ += optim.__all__
 __all__ += recurrent.__all__
 __all__ += seq2seq.__all__

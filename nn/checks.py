@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Collection
 from typing import Any
@@ -13,7 +14,15 @@ from typing import Any
 import autodiff as ad
 from nn.module import Module
 
-__all__ = ["as_input", "check_features", "check_known", "check_probability", "check_size"]
+__all__ = [
+    "as_floats", "as_input", "check_features", "check_known", "check_positive",
+    "check_probability", "check_size", "name_of",
+]  # fmt: skip
+
+
+def name_of(owner: Module | str) -> str:
+    """Name a module by its path while it is being called; a name stays what it is."""
+    return owner if isinstance(owner, str) else owner.location()
 
 
 def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> int:
@@ -23,7 +32,7 @@ def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> in
     except TypeError:
         size = least - 1
     if size < least or isinstance(value, bool):
-        message = f"{_name(owner)}: {name} is {value!r}"
+        message = f"{name_of(owner)}: {name} is {value!r}"
         raise ad.OptionError(f"{message}. Give a whole number, {least} or more.")
     return size
 
@@ -31,7 +40,16 @@ def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> in
 def check_probability(owner: Module | str, name: str, value: Any) -> float:
     """Return a probability; raise DomainError unless it lies from 0 to 1."""
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ad.DomainError(f"{_name(owner)}: {name} is {value!r}. Give a number from 0 to 1.")
+        raise ad.DomainError(f"{name_of(owner)}: {name} is {value!r}. Give a number from 0 to 1.")
+    return float(value)
+
+
+def check_positive(owner: Module | str, name: str, value: Any, *, or_zero: bool = False) -> float:
+    """Return a number above 0 (or 0 too); raise DomainError for any other."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf or (value == 0 and not or_zero):
+        wanted = "0 or more" if or_zero else "above 0"
+        raise ad.DomainError(f"{name_of(owner)}: {name} is {value!r}. Give a number {wanted}.")
     return float(value)
 
 
@@ -39,7 +57,7 @@ def check_known(owner: Module | str, name: str, value: Any, known: Collection[st
     """Return an option that is one of several words; raise OptionError otherwise."""
     if not isinstance(value, str) or value not in known:
         words = ", ".join(map(repr, known))
-        raise ad.OptionError(f"{_name(owner)}: {name} {value!r} is unknown. Give one of {words}.")
+        raise ad.OptionError(f"{name_of(owner)}: {name} {value!r} is unknown. Give one of {words}.")
     return value
 
 
@@ -50,7 +68,16 @@ def as_input(owner: Module | str, x: Any) -> ad.Tensor:
     try:
         return ad.asarray(x)
     except ad.AutodiffError as error:
-        raise type(error)(f"{_name(owner)}: {error}") from error
+        raise type(error)(f"{name_of(owner)}: {error}") from error
+
+
+def as_floats(owner: Module | str, x: Any) -> ad.Tensor:
+    """Make a tensor of an input; raise DTypeError unless its dtype is a floating one."""
+    tensor = as_input(owner, x)
+    if tensor.dtype.kind not in "fc":
+        message = f"{name_of(owner)}: the input {ad.errors.describe(tensor)} holds no floats"
+        raise ad.DTypeError(f"{message}. Cast it with .astype(autodiff.float32).")
+    return tensor
 
 
 def check_features(owner: Module | str, x: ad.Tensor, size: int, weight: ad.Tensor) -> None:
@@ -59,11 +86,7 @@ def check_features(owner: Module | str, x: ad.Tensor, size: int, weight: ad.Tens
         return
     found = f"{x.shape[-1]} features" if x.shape else "no axis of features"
     message = (
-        f"{_name(owner)}: the input {ad.errors.describe(x)} has {found}, the weight "
+        f"{name_of(owner)}: the input {ad.errors.describe(x)} has {found}, the weight "
         f"{weight.shape} takes {size}"
     )
     raise ad.ShapeError(f"{message}. Give an input of shape (..., {size}).")
-
-
-def _name(owner: Module | str) -> str:
-    return owner if isinstance(owner, str) else owner.location()

@@ -196,7 +196,7 @@ def test_bad_parts_are_refused():
         module.register_buffer("forward", None)
     with pytest.raises(ad.DTypeError, match="not a tensor"):
         module.register_buffer("b", 3)
-    with pytest.raises(ad.DTypeError, match="class ReLU, not a module"):
+    with pytest.raises(ad.DTypeError, match="class ReLU"):
         nn.Sequential(nn.ReLU)
     with pytest.raises(NotImplementedError, match="Define forward"):
         module(1)
