@@ -5,7 +5,29 @@ Each stands in its family's file, beside the layer that calls it.
 
 from nn.dropout import dropout
 from nn.embedding import embedding
-from nn.losses.cross_entropy import cross_entropy
+from nn.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from nn.normalization import layer_norm, rms_norm
 
-__all__ = ["cross_entropy", "dropout", "embedding", "layer_norm", "rms_norm"]
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "huber_loss",
+    "l1_loss",
+    "layer_norm",
+    "mse_loss",
+    "nll_loss",
+    "rms_norm",
+    "smooth_l1_loss",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import autodiff as ad
@@ -11,10 +11,19 @@ from nn.module import Module
 __all__ = ["Optimizer", "check_at_least"]
 
 
+_BLOCK = 32_768
+"""Elements that are updated at a time: few enough that all temporaries stay in the cache."""
+
+_TORCHS_OWN = {"capturable", "differentiable", "foreach", "fused", "param_names"}
+"""Options in PyTorch's state dicts that say how PyTorch computes, not what."""
+
+
 class Optimizer:
     """The base of all optimisers.
 
-    A subclass gives its options' defaults and defines :meth:`update` for one parameter.
+    A subclass gives its options' defaults, names what it remembers of each parameter
+    (:meth:`memory`, :meth:`numbers`), and defines :meth:`update` for one block of a
+    parameter.
 
     Parameters
     ----------
@@ -92,11 +101,29 @@ class Optimizer:
         """Raise if the options of a group make no sense."""
         check_at_least(self._name, options, 0, "lr", "weight_decay")
 
+    # -- what a subclass defines -------------------------------------------------------
+
+    def memory(self, group: dict[str, Any]) -> dict[str, float]:  # noqa: ARG002
+        """Return the names of the arrays to remember for a parameter, and their first value."""
+        return {}
+
+    def numbers(self, state: dict[str, Any], group: dict[str, Any]) -> Any:  # noqa: ARG002
+        """Bring the numbers in a parameter's state forward; return what :meth:`update` needs.
+
+        It is called once for each parameter and step, before new arrays are made.
+        """
+        return group["lr"]
+
     def update(
-        self, parameter: ad.Tensor, gradient: ad.Tensor, state: dict[str, Any], group: Any
+        self, parameter: ad.Tensor, gradient: ad.Tensor, memory: list[ad.Tensor], numbers: Any
     ) -> None:
-        """Change one parameter in place; what a subclass defines."""
+        """Change a block of a parameter, and of its memory, in place; the gradient stays.
+
+        Temporaries are cheap here: blocks are small enough that they stay in the cache.
+        """
         raise NotImplementedError(f"{self._name} does not define update.")
+
+    # ----------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
@@ -118,18 +145,35 @@ class Optimizer:
         with ad.no_grad():
             for group in self.param_groups:
                 for parameter in group["params"]:
-                    gradient = parameter.grad
-                    if gradient is not None:
-                        state = self.state.setdefault(parameter, {})
-                        self.update(parameter, gradient.detach(), state, group)
+                    if parameter.grad is not None:
+                        self._step(parameter, parameter.grad.detach(), group)
         return loss
+
+    def _step(self, parameter: ad.Tensor, gradient: ad.Tensor, group: dict[str, Any]) -> None:
+        """Update one parameter, block by block."""
+        state = self.state.setdefault(parameter, {})
+        numbers = self.numbers(state, group)
+        memory = self.memory(group)
+        for name, value in memory.items():
+            if name not in state:
+                state[name] = ad.full_like(parameter.detach(), value)
+        whole = [parameter.detach(), gradient, *(state[name] for name in memory)]
+        decay, maximize = group["weight_decay"], group.get("maximize", False)
+        decoupled = group.get("decoupled_weight_decay", False)
+        for weights, slope, *remembered in _blocks(whole):
+            along = -slope if maximize else slope
+            if decay and decoupled:
+                weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
+            elif decay:
+                along = along + decay * weights
+            self.update(weights, along, remembered, numbers)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                zeros = None if set_to_none or parameter.grad is None else parameter.grad * 0
-                parameter.grad = zeros
+                keep = not set_to_none and parameter.grad is not None
+                parameter.grad = ad.zeros_like(parameter.detach()) if keep else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return state and options, the parameters replaced by their numbers (as PyTorch)."""
@@ -161,16 +205,24 @@ class Optimizer:
             raise ad.OptionError(f"{message}, these {sizes}. Build the same groups first.")
         own = [parameter for group in self.param_groups for parameter in group["params"]]
         numbers = [number for group in saved for number in group["params"]]
+        options = [
+            {**own_group, **{k: v for k, v in other.items() if k not in {"params", *_TORCHS_OWN}}}
+            for own_group, other in zip(self.param_groups, saved, strict=True)
+        ]
+        for changed in options:
+            self.check(changed)
+        found = state_dict["state"]
         state = {
             parameter: {
                 name: _restored(self._name, name, value, parameter)
-                for name, value in state_dict["state"][number].items()
+                for name, value in found[number].items()
+                if value is not None
             }
             for number, parameter in zip(numbers, own, strict=True)
-            if number in state_dict["state"]
+            if number in found
         }
-        for group, other in zip(self.param_groups, saved, strict=True):
-            group.update(_without_params(other))
+        for group, changed in zip(self.param_groups, options, strict=True):
+            group.update(changed)
         self.state = state
 
     def __repr__(self) -> str:
@@ -180,6 +232,18 @@ class Optimizer:
             size = sum(parameter.size for parameter in group["params"])
             lines.append(f"{self._name}({size:,} parameters, {', '.join(options)})")
         return "\n".join(lines)
+
+
+def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
+    """Cut arrays of one shape into blocks of rows: views, into which updates write."""
+    size, shape = arrays[0].size, arrays[0].shape
+    if size <= _BLOCK:
+        yield arrays
+        return
+    rows = max(1, _BLOCK * shape[0] // size)
+    for start in range(0, shape[0], rows):
+        part = slice(start, start + rows)
+        yield [array[part] for array in arrays]
 
 
 def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,3 +272,18 @@ def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names
         if not options[name] >= least:
             message = f"{optimizer}: {name} is {options[name]}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
+
+
+def check_rates(optimizer: str, options: dict[str, Any], name: str, count: int = 1) -> None:
+    """Raise unless an option is a decay rate, from 0 to below 1, or a sequence of several."""
+    rates = [options[name]] if count == 1 else options[name]
+    if len(rates) != count or not all(0 <= rate < 1 for rate in rates):
+        message = f"{optimizer}: {name} is {options[name]}"
+        wanted = "a number" if count == 1 else f"{count} numbers, each"
+        raise ad.DomainError(f"{message}. Give {wanted} from 0 to below 1.")
+
+
+def follow(average: ad.Tensor, value: ad.Tensor, rate: float) -> None:
+    """Move a running average, in place: ``average = rate * average + (1 - rate) * value``."""
+    average *= rate
+    average += (1 - rate) * value

@@ -12,7 +12,7 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    r"""Stochastic gradient descent, with momentum and Nesterov's variant.
+    r"""Stochastic gradient descent, with momentum and Nesterov's variant [1]_.
 
     .. math:: g \leftarrow \nabla L + \lambda\theta,\qquad
        v \leftarrow \mu v + (1 - \tau) g,\qquad
@@ -34,6 +34,8 @@ class SGD(Optimizer):
         The factor lambda of the L2 penalty's gradient.
     nesterov : bool
         Look ahead along the velocity; needs momentum and no dampening.
+    maximize : bool
+        Climb instead of descending.
 
     Raises
     ------
@@ -41,6 +43,11 @@ class SGD(Optimizer):
         If a number is negative.
     OptionError
         See :class:`Optimizer`.
+
+    References
+    ----------
+    .. [1] I. Sutskever et al., "On the importance of initialization and momentum in deep
+       learning", ICML 2013.
 
     Examples
     --------
@@ -61,6 +68,8 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -68,6 +77,7 @@ class SGD(Optimizer):
             "dampening": dampening,
             "weight_decay": weight_decay,
             "nesterov": nesterov,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 
@@ -82,19 +92,23 @@ class SGD(Optimizer):
                 "Give a momentum above 0 and no dampening."
             )
 
+    def memory(self, group: dict[str, Any]) -> dict[str, float]:
+        """Remember the velocity where there is momentum."""
+        return {"momentum_buffer": 0.0} if group["momentum"] else {}
+
+    def numbers(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Return rate, momentum, the gradient's share in the velocity, and the variant."""
+        first = "momentum_buffer" not in state
+        share = 1 if first else 1 - group["dampening"]
+        return group["lr"], group["momentum"], share, group["nesterov"]
+
     def update(
-        self, parameter: ad.Tensor, gradient: ad.Tensor, state: dict[str, Any], group: Any
+        self, parameter: ad.Tensor, gradient: ad.Tensor, memory: list[ad.Tensor], numbers: Any
     ) -> None:
         """Step along the velocity."""
-        momentum = group["momentum"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * parameter
-        if momentum:
-            velocity = state.get("momentum_buffer")
-            if velocity is None:
-                velocity = state["momentum_buffer"] = gradient.clone()
-            else:
-                velocity *= momentum
-                velocity += (1 - group["dampening"]) * gradient
-            gradient = gradient + momentum * velocity if group["nesterov"] else velocity
-        parameter -= group["lr"] * gradient
+        rate, momentum, share, nesterov = numbers
+        for velocity in memory:
+            velocity *= momentum  # noqa: PLW2901 - in place
+            velocity += gradient if share == 1 else share * gradient  # noqa: PLW2901
+            gradient = gradient + momentum * velocity if nesterov else velocity
+        parameter -= rate * gradient
