@@ -3,6 +3,7 @@
 Each stands in its family's file, beside the layer that calls it.
 """
 
+from nn.attention.dot_product import scaled_dot_product_attention
 from nn.dropout import dropout
 from nn.embedding import embedding
 from nn.losses import (
@@ -29,5 +30,6 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "rms_norm",
+    "scaled_dot_product_attention",
     "smooth_l1_loss",
 ]

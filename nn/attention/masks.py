@@ -12,8 +12,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import autodiff as ad
+from nn.checks import as_input, name_of
+from nn.module import Module
 
-__all__ = ["Bias", "attention_weights", "bias_of", "causal_bias", "check_mask", "joined"]
+__all__ = [
+    "Bias", "attention_weights", "bias_of", "causal_bias", "causal_mask", "check_mask", "joined",
+]  # fmt: skip
 
 
 class Bias(NamedTuple):
@@ -95,13 +99,15 @@ def attention_weights(scores: ad.Tensor, bias: Bias | None) -> ad.Tensor:
     return weights
 
 
-def check_mask(where: str, name: str, mask: Any, shape: tuple[int, ...], takes: str) -> ad.Tensor:
+def check_mask(
+    owner: Module | str, name: str, mask: Any, shape: tuple[int, ...], takes: str
+) -> ad.Tensor:
     """Return a mask as a tensor; raise unless it is one and broadcasts to the shape.
 
     Parameters
     ----------
-    where : str
-        The module or function, for the message.
+    owner : Module or str
+        Whose mask it is, for the message.
     name : str
         The argument.
     mask : array_like
@@ -114,13 +120,13 @@ def check_mask(where: str, name: str, mask: Any, shape: tuple[int, ...], takes: 
     ------
     DTypeError, ShapeError
     """
-    given: ad.Tensor = mask if isinstance(mask, ad.Tensor) else ad.asarray(mask)
-    found = f"{where}: {name} is {ad.errors.describe(given)}"
+    given = as_input(owner, mask)
     if given.dtype != ad.bool and not (given.dtype.kind == "f" and "float" in takes):
+        found = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}"
         remedy = "Cast zeros and ones with mask.astype(autodiff.bool)"
         raise ad.DTypeError(f"{found}, its dtype must be {takes}. {remedy}.")
     pairs = zip(reversed(given.shape), reversed(shape), strict=False)
-    if given.ndim > len(shape) or any(size not in (1, goal) for size, goal in pairs):
-        message = f"{found}, the scores are {shape}"
+    if given.ndim > len(shape) or any([size not in (1, goal) for size, goal in pairs]):
+        message = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}, the scores are {shape}"
         raise ad.ShapeError(f"{message}. Give a mask that broadcasts to that shape.")
     return given

@@ -86,7 +86,7 @@ class _ScoredAttention(Module):
             if mask.ndim == 2:
                 mask = ad.expand_dims(mask, axis=1)
             shape = (*query.shape[:2], keys.shape[1])
-            bias = bias_of(check_mask(self.location(), "mask", mask, shape, "bool"), query.dtype)
+            bias = bias_of(check_mask(self, "mask", mask, shape, "bool"), query.dtype)
         weights = attention_weights(self.score(query, keys, projected_keys), bias)
         context = weights @ values
         if single:

@@ -1,0 +1,122 @@
+"""The keys and values of what was read, kept while a sequence is generated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autodiff as ad
+from nn.checks import check_size
+
+__all__ = ["KeyValueCache", "LayerCache"]
+
+
+class LayerCache:
+    """The part of a :class:`KeyValueCache` that one attention layer reads and writes."""
+
+    def __init__(self, whole: KeyValueCache, index: int) -> None:
+        self._whole = whole
+        self._index = index
+        self._keys: ad.Tensor | None = None
+        self._values: ad.Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        """How many positions were read before."""
+        return self._whole.length
+
+    def extend(self, keys: ad.Tensor, values: ad.Tensor) -> tuple[ad.Tensor, ad.Tensor]:
+        """Write what is new, ``(N, H, T, D)``; return all, ``(N, H, length + T, D)``."""
+        start, stop = self.length, self.length + keys.shape[2]
+        self._whole.check(keys, start, stop)
+        if self._keys is None or self._values is None or start == 0:
+            self._keys, self._values = self._room(keys), self._room(values)
+        self._keys[:, :, start:stop] = keys
+        self._values[:, :, start:stop] = values
+        return self._keys[:, :, :stop], self._values[:, :, :stop]
+
+    def _room(self, x: ad.Tensor) -> ad.Tensor:
+        examples, heads, _, size = x.shape
+        return ad.empty((examples, heads, self._whole.max_length, size), dtype=x.dtype)
+
+    def __repr__(self) -> str:
+        return f"LayerCache({self._index} of {self._whole!r})"
+
+
+class KeyValueCache:
+    """Keys and values of every attention layer of a model, for the positions read so far.
+
+    Without it each generated token costs a pass over all tokens before; with it, a pass over
+    one. The room for ``max_length`` positions is taken once. What a call adds counts when
+    the model says so with :meth:`advance`, after all layers: a call that failed left nothing.
+
+    Parameters
+    ----------
+    layers : int
+        How many attention layers the model has.
+    max_length : int
+        How many positions there is room for.
+
+    Attributes
+    ----------
+    length : int
+        How many positions were read.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> attention = nn.MultiheadAttention(4, 2, batch_first=True).eval()
+    >>> cache = nn.KeyValueCache(layers=1, max_length=8)
+    >>> x = ad.random.normal(size=(1, 3, 4))
+    >>> with ad.no_grad():
+    ...     whole, _ = attention(x, x, x, is_causal=True)
+    ...     for t in range(3):
+    ...         one = x[:, t : t + 1]
+    ...         y, _ = attention(one, one, one, is_causal=True, cache=cache[0])
+    ...         cache.advance(1)
+    >>> bool(ad.max(ad.abs(y[:, 0] - whole[:, 2])) < 1e-6)
+    True
+    """
+
+    def __init__(self, layers: int, max_length: int) -> None:
+        self.max_length = check_size("KeyValueCache", "max_length", max_length, least=1)
+        count = check_size("KeyValueCache", "layers", layers, least=1)
+        self.length = 0
+        self._layers = [LayerCache(self, i) for i in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, index: int) -> LayerCache:
+        return self._layers[index]
+
+    def advance(self, positions: int) -> None:
+        """Count the positions that all layers have written now."""
+        self.length += positions
+
+    def clear(self) -> None:
+        """Forget everything that was read."""
+        self.length = 0
+
+    def check(self, keys: ad.Tensor, start: int, stop: int) -> None:
+        """Raise unless what is new can be written from ``start`` to ``stop``."""
+        if keys.requires_grad:
+            message = "KeyValueCache: it keeps numbers, and the keys are part of a graph"
+            raise ad.GraphError(f"{message}. Generate inside `with autodiff.no_grad():`.")
+        if stop > self.max_length:
+            message = f"KeyValueCache: {start} positions were read, {stop - start} are new"
+            raise ad.ShapeError(
+                f"{message}, there is room for {self.max_length}. "
+                "Make one with a larger max_length, or clear() it."
+            )
+
+    def __repr__(self) -> str:
+        sizes = f"layers={len(self)}, max_length={self.max_length}, length={self.length}"
+        return f"KeyValueCache({sizes})"
+
+
+def check_cache(owner: Any, cache: Any) -> LayerCache | None:
+    """Return a layer's cache or None; raise DTypeError for anything else."""
+    if cache is None or isinstance(cache, LayerCache):
+        return cache
+    message = f"{owner.location()}: cache is a {type(cache).__name__}"
+    raise ad.DTypeError(f"{message}. Give one layer's part of a KeyValueCache, cache[i].")
