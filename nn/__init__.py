@@ -17,6 +17,7 @@ from nn import (
     normalization,
     optim,
     recurrent,
+    saving,
     seq2seq,
     training,
     transformer,
@@ -34,6 +35,7 @@ from nn.module import *
 from nn.normalization import *
 from nn.optim import *
 from nn.recurrent import *
+from nn.saving import *
 from nn.seq2seq import *
 from nn.training import *
 from nn.transformer import *
@@ -52,6 +54,7 @@ __all__ += module.__all__
 __all__ += normalization.__all__
 __all__ += optim.__all__
 __all__ += recurrent.__all__
+__all__ += saving.__all__
 __all__ += seq2seq.__all__
 __all__ += training.__all__
 __all__ += transformer.__all__
