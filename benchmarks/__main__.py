@@ -3,4 +3,4 @@
 from benchmarks import overhead, training_step
 
 overhead.main()
-training_step.main()
+training_step.main([])

@@ -124,7 +124,7 @@ def measure(shape: tuple[int, ...], kind: str, rounds: int) -> None:
             rows[name] = {"forward": forward, "backward": both - forward, "both": both}
     rows["NumPy, no tape"] = {"forward": each["NumPy, no tape|forward"]}
     title = f"chain of {LENGTH} operations, {kind}, shape {shape}"
-    table(title, rows, "µs per operation", "PyTorch eager")
+    table(f"{title}  [µs per operation]", rows, "PyTorch eager")
 
 
 def main(rounds: int = 15) -> None:

@@ -30,21 +30,21 @@ def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> dic
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def table(title: str, rows: Mapping[str, Mapping[str, float]], unit: str, base: str) -> None:
+def table(title: str, rows: Mapping[str, Mapping[str, float]], base: str) -> None:
     """Print one row a system: each column's figure, and its ratio to the base system's."""
     columns = list(next(iter(rows.values())))
     if base not in rows:  # a peer that is not installed
         base = next(iter(rows))
-    print(f"\n{title}  [{unit}; in brackets the ratio to {base}]")
-    print("  " + " " * 22 + "".join(f"{column:>20}" for column in columns))
+    print(f"\n{title}  [in brackets the ratio to {base}]")
+    print("  " + " " * 26 + "".join(f"{column:>20}" for column in columns))
     for name, figures in rows.items():
         cells = []
         for column in columns:
-            value, reference = figures.get(column), rows.get(base, {}).get(column)
+            value, reference = figures.get(column), rows[base].get(column)
             if value is None:
                 cells.append(f"{'':>20}")
             elif reference:
                 cells.append(f"{value:>11.2f} ({value / reference:5.2f})".rjust(20))
             else:
                 cells.append(f"{value:>20.2f}")
-        print(f"  {name:<22}" + "".join(cells))
+        print(f"  {name:<26}" + "".join(cells))
