@@ -1,3 +1,6 @@
 """Networks that carry a state from step to step."""
 
-__all__: list[str] = []
+from nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
+from nn.recurrent.layers import GRU, LSTM, RNN
+
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
