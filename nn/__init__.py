@@ -21,6 +21,7 @@ from nn import (
     seq2seq,
     training,
     transformer,
+    utils,
 )
 from nn.activations import *
 from nn.attention import *
@@ -40,7 +41,7 @@ from nn.seq2seq import *
 from nn.training import *
 from nn.transformer import *
 
-__all__ = ["functional", "init", "optim"]
+__all__ = ["functional", "init", "optim", "utils"]
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += containers.__all__
