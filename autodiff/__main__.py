@@ -19,6 +19,10 @@ _COMMANDS = {
         "autodiff.demo",
         "train on handwritten digits, check every gradient, draw the graph",
     ),
+    "explain": (
+        "autodiff.draw.explain",
+        "print backpropagation through an expression, line by line",
+    ),
     "check": ("autodiff.checking.command", "check the gradients of a function in a file"),
 }
 

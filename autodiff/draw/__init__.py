@@ -21,9 +21,10 @@ from autodiff.draw.steps import (
     forward_steps,
     gradients,
 )
+from autodiff.draw.text import text
 
 __all__ = [
     "BackwardStep", "Contribution", "Description", "Edge", "Source", "Statistics", "Vertex",
     "backward_steps", "describe_graph", "forward_steps", "gradients", "graph", "record", "save",
-    "statistics", "svg",
+    "statistics", "svg", "text",
 ]  # fmt: skip

@@ -7,8 +7,10 @@ never changes a graph, and a description stays right when the graph is freed.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from autodiff.draw.geometry import common_prefix
@@ -61,7 +63,7 @@ class Vertex:
     number : int or None
         That of the graph's node; an operation and the box of its result share it.
     options : dict
-        The operation's options, where they were recorded.
+        The operation's options, where they were recorded and are no defaults.
     """
 
     kind: Kind
@@ -91,6 +93,9 @@ class Edge(NamedTuple):
     operand: str = ""
 
 
+_target = attrgetter("target")
+
+
 @dataclass(slots=True)
 class Description:
     """Vertices in forward order, and the edges between them by position.
@@ -109,6 +114,11 @@ class Description:
         """Append a vertex; return its position."""
         self.vertices.append(vertex)
         return len(self.vertices) - 1
+
+    def edges_into(self, position: int) -> list[Edge]:
+        """Return the edges that end at a vertex, in order of its operands."""
+        first = bisect_left(self.edges, position, key=_target)
+        return self.edges[first : bisect_right(self.edges, position, key=_target)]
 
     def targets(self) -> list[list[int]]:
         """Return for every vertex the positions of those that it flows into."""
@@ -284,7 +294,9 @@ def _add_operation(
         operation.gradient = _array(node.notes.grad)
     kept = None if node.notes is None else node.notes.recorded
     if kept is not None:
-        operation.options = dict(kept.options)
+        operation.options = _chosen(kept.options, primitive.options)
+    if primitive.name == "output" and node.saved:
+        operation.options = {"position": node.saved[0]}
     place = description.add(operation)
     description.edges += [Edge(source, place, operand) for source, operand in sources]
     shown = name is not None or (kept is not None and node.shape == () and value is not None)
@@ -294,6 +306,15 @@ def _add_operation(
     result.gradient, result.number, result.origin = operation.gradient, node.number, node.origin
     description.edges.append(Edge(place, len(description.vertices)))
     return description.add(result)
+
+
+def _chosen(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given other values than their defaults."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not defaults.get(name) and repr(value) != repr(defaults.get(name))
+    }
 
 
 def _finish(description: Description, output: Handle, place: int, given: dict[int, str]) -> None:

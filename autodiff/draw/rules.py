@@ -94,15 +94,15 @@ ELEMENTWISE = frozenset(_UNARY) | frozenset(_SEVERAL)
 """Operations of which every result depends on one entry of each operand."""
 
 _OTHERS: dict[str, dict[str, str]] = {
-    "broadcast_to": {"x": "dy summed over the axes that were broadcast"},
+    "broadcast_to": {"x": "dy summed back"},
     "concat": {"arrays": "its part of dy"},
     "cumulative_prod": {"x": "Σ over later entries of dy · y / x"},
     "cumulative_sum": {"x": "dy summed from the end"},
-    "diagonal": {"x": "dy put on the diagonal of zeros"},
+    "diagonal": {"x": "dy on the diagonal"},
     "einsum": {"operands": "einsum(dy, the other operands)"},
     "expand_dims": {"x": "dy squeezed"},
     "flip": {"x": "dy flipped back"},
-    "getitem": {"x": "dy put at the index into zeros, added where entries repeat"},
+    "getitem": {"x": "dy added at the index"},
     "linalg.cholesky": {"x": "L⁻ᵀ Φ(Lᵀ dL) L⁻¹, symmetrised"},
     "linalg.det": {"x": "dy · det(X) · X⁻ᵀ"},
     "linalg.inv": {"x": "−Yᵀ @ dY @ Yᵀ"},
@@ -111,30 +111,30 @@ _OTHERS: dict[str, dict[str, str]] = {
     "log_softmax": {"x": "dy − exp(y) · Σ dy"},
     "logsumexp": {"x": "dy · softmax(x)"},
     "matrix_transpose": {"x": "dYᵀ"},
-    "max": {"x": "dy where x is the largest, shared between ties"},
+    "max": {"x": "dy where x = y, shared"},
     "mean": {"x": "dy / n, broadcast"},
-    "min": {"x": "dy where x is the smallest, shared between ties"},
-    "moveaxis": {"x": "dy with the axis moved back"},
-    "output": {"x": "dy is one of the results' gradients"},
+    "min": {"x": "dy where x = y, shared"},
+    "moveaxis": {"x": "dy moved back"},
+    "output": {"x": "one of the gradients"},
     "pad": {"x": "dy without the padding"},
-    "permute_dims": {"x": "dy with the axes permuted back"},
+    "permute_dims": {"x": "dy permuted back"},
     "prod": {"x": "dy · product of the other entries"},
     "repeat": {"x": "dy summed over the repeats"},
     "reshape": {"x": "dy reshaped back"},
     "roll": {"x": "dy rolled back"},
-    "setitem": {"x": "dy with zeros at the index", "value": "dy at the index"},
+    "setitem": {"x": "dy, 0 at the index", "value": "dy at the index"},
     "softmax": {"x": "y · (dy − Σ dy · y)"},
-    "sort": {"x": "dy put back into the order before"},
+    "sort": {"x": "dy put back in order"},
     "split": {"x": "the parts of dy joined"},
-    "squeeze": {"x": "dy with the axes of length 1 again"},
+    "squeeze": {"x": "dy unsqueezed"},
     "stack": {"arrays": "its part of dy"},
     "std": {"x": "dy · (x − mean) / (y · (n − correction))"},
     "sum": {"x": "dy, broadcast"},
-    "swapaxes": {"x": "dy with the axes swapped back"},
-    "take": {"x": "dy added into zeros at the indices"},
-    "take_along_axis": {"x": "dy added into zeros at the indices"},
+    "swapaxes": {"x": "dy swapped back"},
+    "take": {"x": "dy added at the indices"},
+    "take_along_axis": {"x": "dy added at the indices"},
     "tile": {"x": "dy summed over the tiles"},
-    "topk": {"x": "dy put back where the largest were"},
+    "topk": {"x": "dy put back in place"},
     "trace": {"x": "dy on the diagonal"},
     "tril": {"x": "lower triangle of dy"},
     "triu": {"x": "upper triangle of dy"},
@@ -181,9 +181,11 @@ def rule_text(
     """
     own = shapes[position] if position < len(shapes) else None
     name = operand.partition("[")[0]
-    if operation == "matmul" and None not in shapes and out is not None:
-        x, w = (shape or () for shape in shapes)
+    if operation == "matmul" and out is not None and own is not None:
+        x, w = (own if shape is None else shape for shape in shapes)  # a guess of its dimensions
         formula = _MATMUL[len(x) > 1, len(w) > 1][name]
+        if None in shapes:
+            return f"{formula} : {_shape(out)} → {_shape(own)}"
         return f"{formula}{_matmul_shapes(position, x, w, out)}"
     known = {"x": _UNARY[operation]} if operation in _UNARY else _SEVERAL.get(operation)
     formula = (known or _OTHERS.get(operation, {})).get(name, f"vjp of {operation}")
