@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,19 +17,11 @@ from autodiff.checking.differences import (
     default_step,
     noise_level,
 )
-from autodiff.checking.function import Function, Sample
+from autodiff.checking.function import Function, Sample, numbers_of
 from autodiff.checking.precision import ROUNDINGS, OwnPrecision, median, rms, roundoff, stack
 from autodiff.checking.report import Entry
-from autodiff.checking.verdict import (
-    KINK,
-    OK,
-    RANK,
-    RESOLUTION,
-    SKIPPED,
-    UNRESOLVED,
-    WRONG,
-    judge,
-)
+from autodiff.checking.subgradients import Sets, judge_at_kink
+from autodiff.checking.verdict import KINK, OK, RANK, RESOLUTION, UNRESOLVED, WRONG, judge
 
 __all__ = ["Checker", "Settings", "gravity"]
 
@@ -115,6 +108,26 @@ class Checker:
         levels = [noise_level(samples(side), function.center, self.epsilon) for side in (-1, 1)]
         return np.asarray(np.minimum(*levels))
 
+    @cached_property
+    def output_noise(self) -> Array:
+        """How far each number of the outputs may be off by rounding."""
+        function = self.function
+        directions = [
+            self._generator.uniform(-1, 1, x.shape) * scale
+            for x, scale in zip(function.point, self.scales, strict=True)
+        ]
+        center = numbers_of(function.outputs)
+
+        def samples(side: int) -> Iterator[Sample]:
+            for i in range(10):
+                t = side * self.h / 4 * (4 + i)
+                moved = [x + t * d for x, d in zip(function.point, directions, strict=True)]
+                yield Sample(numbers_of(function.outputs_at(moved)), abs(center), frozenset())
+
+        known = Sample(center, abs(center), frozenset())
+        levels = [noise_level(samples(side), known, self.epsilon) for side in (-1, 1)]
+        return np.asarray(np.minimum(*levels))
+
     # -- one line ---------------------------------------------------------------------------
 
     def measure(self, k: int, support: Array, units: Array, index: Index | None) -> Entry:
@@ -135,7 +148,7 @@ class Checker:
                     entry, crossed = again, now
         if entry.verdict != OK and len(support) == 1:
             for position in crossed:
-                self.kinked.setdefault(position, []).append(_place(entry))
+                self.kinked.setdefault(position, []).append(entry.place)
         return entry
 
     def line(self, k: int, direction: Array, support: Array) -> tuple[Line, Differences]:
@@ -191,9 +204,17 @@ class Checker:
                     estimate = better
                     tolerance, verdict = self._judge(computed, estimate, slack, size)
                 if better is None or bent or not (verdict == OK).all():
-                    kink = self._at_kink(k, line, differences, computed, slack, size, index)
+                    sets = Sets(
+                        self.function, line, differences, computed, slack, size,
+                        [""] * len(computed),
+                    )  # fmt: skip
+                    kink = judge_at_kink(self, k, sets, single=index is not None)
                     if kink is not None:
-                        return kink
+                        entry = self._entry(
+                            k, line, index, kink.computed, kink.estimate, kink.tolerance,
+                            kink.verdict, kink.reasons,
+                        )  # fmt: skip
+                        return entry, kink.crossed
                     if better is None:
                         verdict = np.full(verdict.shape, UNRESOLVED)
                         reason = "f is not finite around here"
@@ -223,71 +244,35 @@ class Checker:
         estimate: Estimate,
         tolerance: Array,
         verdict: Array,
-        reason: str,
+        reason: str | list[str],
     ) -> Entry:
         """Make an entry of what the worst set of cotangents gave; the first where they tie."""
         name = self.function.variables[k].name
         # A projection's step is relative to the entries' scales; so are its two numbers.
         unit = 1.0 if index is None else float(np.ravel(line.direction)[0])
         error = abs(computed - estimate.value)
+        reasons = [reason] * len(computed) if isinstance(reason, str) else reason
         found = [
             Entry(
                 name, index, float(computed[i] / unit), float(estimate.value[i] / unit),
                 float(error[i] / abs(unit)), float(tolerance[i] / abs(unit)), str(verdict[i]),
-                float(estimate.step[i] * abs(unit)), reason,
+                float(estimate.step[i] * abs(unit)), reasons[i],
             )
             for i in range(len(computed))
         ]  # fmt: skip
         return max(found, key=lambda entry: RANK[entry.verdict])
 
-    # -- kinks ------------------------------------------------------------------------------
-
-    def _at_kink(
-        self,
-        k: int,
-        line: Line,
-        differences: Differences,
-        computed: Array,
-        slack: Array,
-        size: Array,
-        index: Index | None,
-    ) -> tuple[Entry, frozenset[int]] | None:
-        """Judge at a kink: any number between the one-sided slopes is a subgradient."""
-        below, above = differences.slopes()
-        crossed = below.crossed | above.crossed
-        jump = abs(above.value - below.value)
-        allowance = 3 * np.maximum(above.error, below.error)
-        if not crossed and not ((differences.bend(-4) > 0.75) & (jump > allowance)).any():
-            return None
-        crossed = crossed or frozenset({len(self.function.trace.steps)})
-        low, high = np.minimum(below.value, above.value), np.maximum(below.value, above.value)
-        nearest = np.clip(computed, low, high)
-        tolerance = allowance + slack + self.rtol * np.maximum(abs(low), abs(high)) + self.atol
-        inside = abs(computed - nearest) <= tolerance
-        jumps = ~(allowance <= 0.1 * np.maximum(np.maximum(abs(low), abs(high)), size))
-        jumps &= allowance > 100 * self.noise
-        verdict = np.where(inside, KINK, WRONG)
-        verdict = np.where(jumps, UNRESOLVED, verdict)
-        if self.settings.kinks == "fail":
-            verdict = np.full(verdict.shape, WRONG)
-        elif self.settings.kinks == "skip":
-            verdict = np.full(verdict.shape, SKIPPED)
-        unit = 1.0 if index is None else float(np.ravel(line.direction)[0])
-        left, right = sorted((float(below.value[0] / unit), float(above.value[0] / unit)))
-        reason = f"at a kink with slopes {left:.6g} and {right:.6g}"
-        if jumps.any():
-            reason = "f jumps here"
-        estimate = Estimate(nearest, allowance, above.step, crossed, True)
-        entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
-        return entry, crossed
-
     # -- what the modes are made of ---------------------------------------------------------
 
     def project(self, k: int, support: Array) -> Entry:
         """Compare one random projection of some entries."""
-        sizes = self._generator.uniform(0.5, 1.5, len(support))
-        signs = self._generator.choice([-1.0, 1.0], len(support))
-        return self.measure(k, support, sizes * signs, None)
+        return self.measure(k, support, self._generator.standard_normal(len(support)), None)
+
+    def hidden(self, k: int, projections: list[Entry]) -> int:
+        """Count the entries in which an error of one per cent would not show in projections."""
+        tolerances = [entry.tolerance for entry in projections if entry.index is None]
+        parts = (abs(self.double[k]) * self.scales[k]).max(axis=0)
+        return int(((parts > 0) & (RESOLUTION * parts < min(tolerances))).sum())
 
     def single_entry(self, k: int, position: int) -> Entry:
         """Compare one entry."""
@@ -305,11 +290,6 @@ def _scale(x: Array) -> Array:
 
 def _resolved(estimate: Estimate, size: Array) -> bool:
     return bool((3 * estimate.error <= RESOLUTION * np.maximum(abs(estimate.value), size)).all())
-
-
-def _place(entry: Entry) -> str:
-    where = "" if entry.index is None else f"[{', '.join(map(str, entry.index))}]"
-    return f"{entry.name}{where}"
 
 
 def gravity(entry: Entry) -> tuple[int, float]:

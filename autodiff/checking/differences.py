@@ -74,6 +74,7 @@ class Line:
         self.function = function
         self.k = k
         self.support = support
+        self.finest = finest
         self._x = function.point[k]
         start = self._x if support is None else self._x.reshape(-1)[support]
         step = finest * direction
@@ -127,7 +128,7 @@ class Differences:
     ) -> None:
         self._line = line
         self._center = center
-        self._noise = noise
+        self.noise = noise
         self.h = h
         self._largest = max(1, min(LARGEST, int(_FARTHEST - np.log2(h))))
         self._samples: dict[int, tuple[Sample, Sample]] = {}
@@ -151,7 +152,7 @@ class Differences:
         step = self.h * 2.0**j
         correction = (fine - coarse) / 3
         value = fine + correction if extrapolate else fine
-        error = abs(correction) + 4 * self._noise / step
+        error = abs(correction) + 4 * self.noise / step
         crossed = frozenset[int]().union(
             *(sample.crossed for i in (j, j - 1) for sample in self.pair(i))
         )
@@ -181,12 +182,12 @@ class Differences:
             for j in range(self._largest, SMALLEST, -3):
                 coarse, fine = self._slope(j, side), self._slope(j - 1, side)
                 step = self.h * 2.0**j
-                error = abs(fine - coarse) + 8 * self._noise / step
+                error = abs(fine - coarse) + 8 * self.noise / step
                 value = 2 * fine - coarse
                 if np.isfinite(value).all():
                     crossed = self.pair(j)[side].crossed
                     found.append(Estimate(value, error, np.full(value.shape, step), crossed, True))
-            nothing = np.full(self._noise.shape, np.nan)
+            nothing = np.full(self.noise.shape, np.nan)
             none = Estimate(nothing, nothing, nothing, frozenset(), False)
             sides.append(_least(found) if found else none)
         return sides[0], sides[1]
@@ -203,7 +204,7 @@ class Differences:
         where the jump is lost in rounding.
         """
         coarse, fine = (self._slope(i, 0) - self._slope(i, 1) for i in (j, j - 1))
-        seen = abs(fine) > 32 * self._noise / (self.h * 2.0**j)
+        seen = abs(fine) > 32 * self.noise / (self.h * 2.0**j)
         with np.errstate(all="ignore"):
             return np.where(seen, fine / coarse, 0.0)
 
@@ -218,7 +219,7 @@ class Differences:
         for j in range(self._largest, SMALLEST - 1, -1):
             above, t = self.pair(j)[0], self.h * 2.0**j
             remainder = abs(above.values - self._center.values - t * derivative)
-            seen = remainder > 32 * self._noise + t * tolerance
+            seen = remainder > 32 * self.noise + t * tolerance
             seen &= np.isfinite(remainder) & (not above.crossed)
             remainders.append(np.where(seen, remainder, np.nan))
         slopes = np.log2(np.array(remainders)[:-1] / np.array(remainders)[1:])

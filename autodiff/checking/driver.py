@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autodiff.checking.check import Checker, Settings
+from autodiff.checking.choices import find_wrong_choice
 from autodiff.checking.function import Function, gradient_projection
 from autodiff.checking.kinks import ANALYTIC, CONTROL_FLOW
-from autodiff.checking.locate import find_guilty, first_random
+from autodiff.checking.locate import all_records_at, find_guilty, first_random
 from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
-from autodiff.checking.report import GradientReport, InputRow, Kink
+from autodiff.checking.report import Entry, GradientReport, Guilty, InputRow, Kink
 from autodiff.checking.variables import Arguments, arguments_of, lent
 from autodiff.errors import GradientCheckError, OptionError
 
@@ -24,6 +27,16 @@ __all__ = ["CHOICES", "gradcheck"]
 Array = np.ndarray[Any, Any]
 
 __tracebackhide__ = True  # a failing test shows the user's line and the report, not this file
+
+_HIDDEN = (
+    "So small beside the others that an error of one per cent in them would not show in a "
+    "projection: {}. mode='full' checks each."
+)
+
+_TOGETHER = (
+    "Every operation's own choice at its kink is a subgradient of it, but together they give "
+    "none of f's."
+)
 
 _FULL_UP_TO = 2000
 """``mode="auto"`` checks every entry of functions with at most so many."""
@@ -178,15 +191,28 @@ def _check(
             checks.append(fast(checker, k))
     notes = list(checker.notes)
     guilty = None
+    hidden = [
+        f"{check.hidden:,} of {x.size:,} entries of {variable.name}"
+        for variable, x, check in zip(function.variables, given, checks, strict=True)
+        if check.hidden
+    ]
+    if hidden:
+        notes.append(_HIDDEN.format(", ".join(hidden)))
     if not {check.verdict for check in checks} <= {"ok", "kink", "skipped"}:
         randomness = first_random(function, tries=3)
         if randomness is not None:
             return build([], {}, notes=(randomness,))
+    checks, chosen_wrong = _judge_choices(checker, checks)
     if any(check.verdict == "WRONG" for check in checks):
         guilty, hint = find_guilty(function, given)
         wrong = [entry for check in checks for entry in check.entries if entry.verdict == "WRONG"]
-        if hint and not all("kink" in entry.reason for entry in wrong):
+        at_kinks = all("kink" in entry.reason for entry in wrong)
+        if guilty is None and chosen_wrong is not None:
+            guilty, hint = chosen_wrong, ""
+        if hint and not at_kinks:
             notes.append(hint)
+        elif hint and settings.kinks != "fail":
+            notes.append(_TOGETHER)
         if not function.single:
             notes.append("The numbers are of f's outputs, weighed by random output gradients.")
         unreached = [
@@ -200,6 +226,33 @@ def _check(
             names = ", ".join(unreached)
             notes.append(f"No gradient at all reached {names}, although f depends on it.")
     return build(checks, checker.kinked, notes=tuple(notes), guilty=guilty)
+
+
+def _judge_choices(
+    checker: Checker, checks: list[VariableCheck]
+) -> tuple[list[VariableCheck], Guilty | None]:
+    """Tell of every operation with a kink whether what it chooses is a subgradient.
+
+    Where several bend at once, f's own slopes may be too far apart to tell.
+    """
+    if not checker.kinked or checker.settings.kinks == "skip":
+        return checks, None
+    records = list(enumerate(all_records_at(checker.function, checker.function.point)))
+    places = [place for place in sorted(checker.kinked) if 0 <= place < len(records)]
+    suspects = [records[place] for place in places] if places else records
+    found = find_wrong_choice(suspects)
+    if found is None:
+        return checks, None
+    place, guilty = found
+    names = set(checker.kinked.get(place, ()))
+    reason = f"{guilty.operation} has no such subgradient"
+
+    def judged(entry: Entry) -> Entry:
+        if entry.verdict != "kink" or entry.place not in names:
+            return entry
+        return replace(entry, verdict="WRONG", reason=f"{entry.reason}; {reason}")
+
+    return [check.revised(judged) for check in checks], guilty
 
 
 def _refuse_unless_analytic(function: Function) -> None:
@@ -225,15 +278,17 @@ def _report(
     notes: tuple[str, ...],
     guilty: Any = None,
 ) -> GradientReport:
-    shown = checks or [VariableCheck([], None, "unchecked", "0")] * len(given)
+    shown = checks or [VariableCheck([], Counter(), "0")] * len(given)
     rows = tuple(
-        InputRow(v.name, x.shape, str(x.dtype), check.checked, check.worst, check.verdict)
+        InputRow(
+            v.name, x.shape, str(x.dtype), check.checked, check.worst,
+            check.verdict if checks else "unchecked", dict(check.counts),
+        )
         for v, x, check in zip(function.variables, given, shown, strict=True)
-    )
-    verdicts = {check.verdict for check in checks}
-    resolved = bool(verdicts & {"ok", "kink", "skipped"})
+    )  # fmt: skip
+    verdicts = {verdict for check in checks for verdict in check.counts}
     return GradientReport(
-        ok=bool(checks) and "WRONG" not in verdicts and resolved,
+        ok="WRONG" not in verdicts and bool(verdicts & {"ok", "kink"}),
         inputs=rows,
         entries=tuple(entry for check in checks for entry in check.entries),
         kinks=tuple(_kink(function, position, where) for position, where in kinked.items()),
@@ -273,9 +328,28 @@ def _second(
     return _check(projected, arguments, settings, mode, 2, progress, given)
 
 
-def _with_second(report: GradientReport, second: GradientReport) -> GradientReport:
-    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    return GradientReport(**{**fields, "ok": second.ok, "second": second})
+def _with_second(first: GradientReport, second: GradientReport) -> GradientReport:
+    """Join the reports of both orders: what one asks of the whole is of both."""
+    entries = tuple(replace(entry, order=2) for entry in second.entries)
+    second = replace(second, entries=entries)
+
+    def drawn(entry: Entry) -> Any:
+        report = second if entry.order == 2 else first
+        return report.sweep(entry) if report.sweep is not None else None
+
+    return replace(
+        first,
+        ok=first.ok and second.ok,
+        entries=first.entries + entries,
+        kinks=first.kinks + second.kinks,
+        guilty=second.guilty,
+        notes=first.notes + second.notes,
+        order=2,
+        evaluations=first.evaluations + second.evaluations,
+        first=first,
+        second=second,
+        sweep=drawn,
+    )
 
 
 def _ticks(name: str, size: int, progress: bool | None) -> Callable[[Iterable[int]], Iterable[int]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.checking.kinks import Trace, Watch
 from autodiff.checking.variables import Arguments, captured_by
-from autodiff.engine.backward import propagate
+from autodiff.engine.backward import collect, propagate
 from autodiff.engine.modes import enable_grad, no_grad, observe
 from autodiff.engine.node import Handle, Leaf
 from autodiff.errors import OptionError
 
-__all__ = ["Function", "Sample", "gradient_projection", "outputs_of"]
+__all__ = ["Function", "Sample", "gradient_projection", "numbers_of", "outputs_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +59,12 @@ def outputs_of(result: Any) -> list[Any]:
     raise OptionError(f"{message}, not a tensor. Return the tensor itself: no .item(), .numpy().")
 
 
+def numbers_of(outputs: Iterable[Array]) -> Array:
+    """Return all real numbers of some arrays in a row, real parts before imaginary ones."""
+    parts = [part for y in outputs for part in ((y.real, y.imag) if y.dtype.kind == "c" else (y,))]
+    return np.concatenate([np.ravel(part).astype(np.float64) for part in parts])
+
+
 class Function:
     """The user's function on given variables, weighed into K numbers.
 
@@ -85,7 +93,7 @@ class Function:
         self.f = f
         self.variables = arguments.variables
         self.point: list[Array] = [np.array(x, np.float64) for x in point]
-        self.evaluations = 0
+        self._count = [0]  # shared with what :meth:`weighed_by` returns
         self._positional = arguments.positional
         self.captured = [] if arguments.captured is None else arguments.captured
         self._trace = Trace(self.variables)
@@ -115,9 +123,14 @@ class Function:
         """What happened at the point of the check."""
         return self._trace
 
+    @property
+    def evaluations(self) -> int:
+        """How often the user's function was called."""
+        return self._count[0]
+
     def run(self, point: Point, *observers: Callable[..., None]) -> list[Any]:
         """Call the function with the variables' arrays in place, and return its outputs."""
-        self.evaluations += 1
+        self._count[0] += 1
         for variable, array in zip(self.variables, point, strict=True):
             variable.tensor.array = array
             variable.tensor.node = Leaf(array.shape, array.dtype)
@@ -132,9 +145,88 @@ class Function:
         outputs = self.run(point, watch)
         return self.weigh([output.array for output in outputs], watch.finish())
 
+    def outputs_at(self, point: Point) -> list[Array]:
+        """Evaluate, and return the outputs themselves."""
+        return [output.array for output in self.run(point)]
+
+    def results_at(
+        self, point: Point, positions: Collection[int]
+    ) -> tuple[Array, dict[tuple[int, int], Array]]:
+        """Evaluate; return also the results of the operations at some positions of the trace.
+
+        The keys are the position and, of an operation with several results, which.
+        """
+        taps = _Taps(positions)
+        outputs = self.run(point, taps)
+        return self.weigh([output.array for output in outputs], frozenset()).values, taps.results
+
+    def arriving(
+        self, point: Point, positions: Collection[int]
+    ) -> list[dict[tuple[int, int], Array]]:
+        """Return, for each set of cotangents, the gradients that arrive at some operations."""
+        taps = _Taps(positions)
+        outputs = self.run(point, taps)
+        order = collect([output.node for output in outputs if output.node is not None])
+        found: dict[tuple[int, int], Array] = {}
+        for node in order:
+            place = taps.place(node)
+            if place is not None:
+                node.annotated().hooks[-1] = partial(_keep, found, place)
+        leaves = [variable.tensor.node for variable in self.variables]
+        gradients = []
+        for cotangents in self.cotangents:
+            found.clear()
+            _pull_back(outputs, cotangents, leaves)
+            gradients.append(dict(found))
+        return gradients
+
+    def weighed_by(self, cotangents: list[list[Array]]) -> Function:
+        """Return the same function with other sets of cotangents."""
+        other = copy.copy(self)
+        other.cotangents = cotangents
+        other.center = other.weigh(self.outputs, frozenset())
+        return other
+
+    def _places(self) -> list[tuple[int, int, complex]]:
+        """For each number of the outputs: which output, where in it, and the unit it counts."""
+        return [
+            (i, flat, unit)
+            for i, y in enumerate(self.outputs)
+            for unit in ((1.0, 1j) if y.dtype.kind == "c" else (1.0,))
+            for flat in range(y.size)
+        ]
+
+    def unit(self, number: int) -> list[Array]:
+        """Return the cotangents that pick out one number of the outputs."""
+        i, flat, unit = self._places()[number]
+        cotangents = [np.zeros(y.shape, y.dtype) for y in self.outputs]
+        cotangents[i].reshape(-1)[flat] = unit
+        return cotangents
+
+    def place(self, number: int) -> str:
+        """Say where in the outputs one of their numbers is."""
+        i, flat, unit = self._places()[number]
+        index = [str(int(n)) for n in np.unravel_index(flat, self.outputs[i].shape)]
+        which = f"{i}" if len(self.outputs) > 1 else ""
+        where = f"[{', '.join(index)}]" if index else ""
+        return f"{which}{where}{' (imaginary part)' if unit == 1j else ''}" or "0"
+
+    def without(self, numbers: Collection[int]) -> list[list[Array]]:
+        """Return the sets of cotangents with zeros for some numbers; none if nothing is left."""
+        places = self._places()
+        if len(numbers) == len(places):
+            return []
+        sets = [[v.copy() for v in cotangents] for cotangents in self.cotangents]
+        for number in numbers:
+            i, flat, unit = places[number]
+            for cotangents in sets:
+                v = cotangents[i].reshape(-1)
+                v[flat] = v[flat].real if unit == 1j else v[flat] - v[flat].real
+        return sets
+
     def imaginary(self, point: Point) -> Sample:
         """Evaluate at a complex point, and weigh the imaginary parts of the outputs."""
-        self.evaluations += 1
+        self._count[0] += 1
         for variable, array in zip(self.variables, point, strict=True):
             variable.tensor.array = array.astype(np.complex128)
             variable.tensor.node = None
@@ -186,14 +278,7 @@ class Function:
         leaves: list[Any] = [variable.tensor.node for variable in self.variables]
         gradients, reached = [], [False] * len(leaves)
         for cotangents in self.cotangents:
-            upstream: dict[Any, Any] = {}
-            for output, v in zip(outputs, cotangents, strict=True):
-                if output.node is not None:
-                    g = v.astype(output.array.dtype)
-                    g = g if jitter is None else jitter(g)
-                    known = upstream.get(output.node)
-                    upstream[output.node] = g if known is None else known + g
-            found = propagate(upstream, leaves, retain_graph=True) if upstream else {}
+            found = _pull_back(outputs, cotangents, leaves, jitter)
             parts = [found.get(leaf) for leaf in leaves]
             reached = [r or part is not None for r, part in zip(reached, parts, strict=True)]
             gradients.append(
@@ -203,6 +288,55 @@ class Function:
                 ]
             )
         return gradients, reached, watch.finish()
+
+
+def _pull_back(
+    outputs: list[Any],
+    cotangents: list[Array],
+    leaves: list[Any],
+    jitter: Callable[[Array], Array] | None = None,
+) -> dict[Any, Any]:
+    """Run one backward pass, which keeps the graph."""
+    upstream: dict[Any, Any] = {}
+    for output, v in zip(outputs, cotangents, strict=True):
+        if output.node is not None:
+            g = v.astype(output.array.dtype)
+            g = g if jitter is None else jitter(g)
+            known = upstream.get(output.node)
+            upstream[output.node] = g if known is None else known + g
+    return propagate(upstream, leaves, retain_graph=True) if upstream else {}
+
+
+def _keep(found: dict[tuple[int, int], Array], place: tuple[int, int], g: Any) -> None:
+    found[place] = np.array(g.array)
+
+
+class _Taps:
+    """Observes an evaluation: the results and the nodes of the operations at some positions."""
+
+    def __init__(self, positions: Collection[int]) -> None:
+        self.results: dict[tuple[int, int], Array] = {}
+        self._positions = frozenset(positions)
+        self._nodes: dict[Any, tuple[int, bool]] = {}
+        self._position = -1
+
+    def __call__(self, _: Any, values: Any, out: Any, options: Any, node: Any) -> None:  # noqa: ARG002
+        self._position += 1
+        if self._position in self._positions:
+            several = isinstance(out, tuple)
+            self._nodes[node] = self._position, several
+            for i, part in enumerate(out if several else (out,)):
+                if part.dtype.kind in "fc":
+                    self.results[self._position, i] = np.array(part)
+
+    def place(self, node: Any) -> tuple[int, int] | None:
+        """Return where the result that a node stands for was found; None elsewhere."""
+        position, several = self._nodes.get(node, (-1, True))
+        if not several:
+            return position, 0
+        parent = node.inputs[0] if len(node.inputs) == 1 else None
+        position, several = self._nodes.get(parent, (-1, False))
+        return (position, node.saved[0]) if several else None
 
 
 class _CoarseLeaves:

@@ -18,7 +18,9 @@ from autodiff.engine.origin import caller
 from autodiff.engine.outputs import Cotangents
 from autodiff.namespace import NUMPY
 
-__all__ = ["find_guilty", "first_random"]
+__all__ = [
+    "Record", "all_records_at", "cast_up", "find_guilty", "first_random", "guilty_of", "rule_alone",
+]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +29,7 @@ _DIRECTIONS = 4
 """How many random directions a rule must be right in."""
 
 
-class _Record(NamedTuple):
+class Record(NamedTuple):
     """Everything that running one operation again takes."""
 
     primitive: Any
@@ -40,12 +42,12 @@ class _Record(NamedTuple):
 
 class _Recorder:
     def __init__(self) -> None:
-        self.records: list[_Record] = []
+        self.records: list[Record] = []
 
     def __call__(
         self, primitive: Any, values: Any, out: Any, options: dict[str, Any], node: Any
     ) -> None:
-        self.records.append(_Record(primitive, tuple(values), out, options, node, caller()))
+        self.records.append(Record(primitive, tuple(values), out, options, node, caller()))
 
 
 def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, str]:
@@ -95,7 +97,14 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
     return None, f"Every operation's own derivative rule is right here. {cause}"
 
 
-def _records_at(function: Function, point: list[Array]) -> list[_Record]:
+def all_records_at(function: Function, point: list[Array]) -> list[Record]:
+    """Evaluate, and return every operation that was recorded, in order."""
+    recorder = _Recorder()
+    function.run(point, recorder)
+    return recorder.records
+
+
+def _records_at(function: Function, point: list[Array]) -> list[Record]:
     """Evaluate, and return the operations that the outputs depend on, in order."""
     recorder = _Recorder()
     outputs = function.run(point, recorder)
@@ -103,7 +112,7 @@ def _records_at(function: Function, point: list[Array]) -> list[_Record]:
     return [record for record in recorder.records if record.node in reached]
 
 
-def _find_cut(function: Function, records: list[_Record]) -> Guilty | None:
+def _find_cut(function: Function, records: list[Record]) -> Guilty | None:
     """Find the first operand that depends on the inputs, but through which no gradient flows."""
     rng = np.random.default_rng(0)
     nearby = [x * (1 + 1e-3 * rng.uniform(0.5, 1, x.shape)) + 1e-3 for x in function.point]
@@ -116,7 +125,7 @@ def _find_cut(function: Function, records: list[_Record]) -> Guilty | None:
                 continue
             floating = np.asarray(value).dtype.kind in "fc"
             if floating and not np.array_equal(value, moved, equal_nan=True):
-                return _guilty(one, position, 0.0, 0.0, "")._replace(cut_off=True)
+                return guilty_of(one, position, 0.0, 0.0, "")._replace(cut_off=True)
     return None
 
 
@@ -131,7 +140,7 @@ def _ancestors(roots: list[Any]) -> set[Any]:
     return seen
 
 
-def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Guilty | None:
+def _check_rule(record: Record, position: int, rng: np.random.Generator) -> Guilty | None:
     """Compare one operand's rule with differences, in float64, of that operation alone."""
     value = record.values[position]
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
@@ -140,11 +149,11 @@ def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Gui
     epsilon = max(float(np.finfo(x.dtype).eps) for x in (value, *parts) if x.dtype.kind in "fc")
     weights = [_draw(part, rng) for part in parts]
     try:
-        gradient = _rule_alone(record, position, weights)
+        gradient = rule_alone(record, position, weights)
     except Exception as error:  # noqa: BLE001 - whatever a user's rule raises is its fault
-        return _guilty(record, position, float("nan"), 0.0, f" (it raised {error!r})")
+        return guilty_of(record, position, float("nan"), 0.0, f" (it raised {error!r})")
     read = branches_of(record.primitive)
-    values = [_cast_up(x) for x in record.values]
+    values = [cast_up(x) for x in record.values]
     start = values[position]
     direction = rng.uniform(0.5, 1.5, value.shape) * rng.choice([-1.0, 1.0], value.shape)
     typical = float(np.sqrt(np.square(start).mean())) or 1.0
@@ -182,17 +191,18 @@ def _check_rule(record: _Record, position: int, rng: np.random.Generator) -> Gui
     estimate = differences.best()
     if estimate is None or not wrong(estimate) or (differences.bend(-4) > 0.75).any():
         return None
-    return _guilty(record, position, float(computed[0]), float(estimate.value[0]), "")
+    return guilty_of(record, position, float(computed[0]), float(estimate.value[0]), "")
 
 
-def _cast_up(x: Any) -> Any:
+def cast_up(x: Any) -> Any:
     """Return an operand in double precision, if it is a floating array."""
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fc":
         return x
     return x.astype(np.float64 if x.dtype.kind == "f" else np.complex128)
 
 
-def _guilty(record: _Record, position: int, computed: float, expected: float, more: str) -> Guilty:
+def guilty_of(record: Record, position: int, computed: float, expected: float, more: str) -> Guilty:
+    """Accuse an operation's rule for the operand at a position."""
     primitive = record.primitive
     name = primitive.arrays[0 if primitive.variadic else position]
     if primitive.variadic:
@@ -219,7 +229,7 @@ def _weigh(out: Any, weights: list[Array], crossed: frozenset[int]) -> Sample:
     return Sample(np.array([value]), np.array([scale]), crossed)
 
 
-def _rule_alone(record: _Record, position: int, weights: list[Array]) -> Array:
+def rule_alone(record: Record, position: int, weights: list[Array]) -> Array:
     """Run an operation's rule as the backward pass would, on a graph of that node only."""
     node = record.node
     plan = node.plan

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from heapq import nlargest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,18 +14,56 @@ from autodiff.checking.check import Checker, gravity
 from autodiff.checking.report import Entry
 from autodiff.checking.verdict import KINK, OK, SKIPPED, UNRESOLVED, WRONG
 
-__all__ = ["VariableCheck", "fast", "full"]
+__all__ = ["KEPT", "VariableCheck", "fast", "full"]
 
 Array = np.ndarray[Any, Any]
 
 
+KEPT = 10
+"""How many of one variable's entries that are right are kept: the worst."""
+
+
 class VariableCheck(NamedTuple):
-    """What was found about one variable."""
+    """What was found about one variable.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        What is kept: all that is not plainly right, and the worst of the rest.
+    counts : Counter
+        How many comparisons had each verdict.
+    checked : str
+        What was compared, as the table says it.
+    hidden : int
+        How many entries are too small for a projection to show an error in them.
+    """
 
     entries: list[Entry]
-    worst: Entry | None
-    verdict: str
+    counts: Counter[str]
     checked: str
+    hidden: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """What fails first, or what was checked next."""
+        return _overall(self.counts)
+
+    @property
+    def worst(self) -> Entry | None:
+        """The entry that stands for the verdict."""
+        found = [entry for entry in self.entries if entry.verdict == self.verdict]
+        return max(found, key=gravity, default=None)
+
+    def revised(self, judged: Callable[[Entry], Entry]) -> VariableCheck:
+        """Return the same with another judgement of every entry that was kept."""
+        counts = Counter(self.counts)
+        entries = []
+        for entry in self.entries:
+            again = judged(entry)
+            counts[entry.verdict] -= 1
+            counts[again.verdict] += 1
+            entries.append(again)
+        return self._replace(entries=entries, counts=+counts)
 
 
 def full(
@@ -31,43 +71,37 @@ def full(
 ) -> VariableCheck:
     """Compare every entry of one variable."""
     entries: list[Entry] = []
-    worst: dict[str, Entry] = {}
+    right: list[Entry] = []
     size = checker.function.point[k].size
+    counts: Counter[str] = Counter()
     for position in ticks(range(size)):
         entry = checker.single_entry(k, position)
-        if entry.verdict != OK:
-            entries.append(entry)
-        known = worst.get(entry.verdict)
-        if known is None or entry.ratio > known.ratio:
-            worst[entry.verdict] = entry
-    if OK in worst:
-        entries.append(worst[OK])
-    verdict = _overall(worst)
-    return VariableCheck(entries, worst.get(verdict), verdict, f"{size:,}")
+        counts[entry.verdict] += 1
+        (right if entry.verdict == OK else entries).append(entry)
+        if len(right) >= 100 * KEPT:
+            right = nlargest(KEPT, right, key=gravity)
+    return VariableCheck(entries + nlargest(KEPT, right, key=gravity), counts, f"{size:,}")
 
 
 def fast(checker: Checker, k: int) -> VariableCheck:
     """Compare random projections of one variable; where they differ, find the entries."""
     x = checker.function.point[k]
     if not x.size:
-        return VariableCheck([], None, OK, "0")
+        return VariableCheck([], Counter(), "0")
     entries: list[Entry] = []
     everything = np.arange(x.size)
     for _ in range(checker.settings.probes):
         entry = checker.project(k, everything)
         entries.append(entry)
         if entry.verdict in (WRONG, KINK) or (entry.verdict == UNRESOLVED and entry.reason):
-            found = _bisect(checker, k)
-            worst = max([*found, *([entry] if not found else [])], key=gravity)
-            verdicts = {e.verdict for e in (found or [entry])}
+            found = _bisect(checker, k) or [entry]
             checked = f"{x.size:,} by {len(entries)}"
-            return VariableCheck(found or entries, worst, _overall(verdicts), checked)
+            return VariableCheck(found, Counter(e.verdict for e in found), checked)
     if checker.own is not None:
         entries.append(checker.own.worst(k))
-    worst = max(entries, key=gravity)
-    verdict = _overall({entry.verdict for entry in entries})
-    kept = [e for e in entries if e.verdict != OK] or [worst]
-    return VariableCheck(kept, worst, verdict, f"{x.size:,} by {len(entries)}")
+    counts = Counter(entry.verdict for entry in entries)
+    checked = f"{x.size:,} by {len(entries)}"
+    return VariableCheck(entries, counts, checked, checker.hidden(k, entries))
 
 
 def _bisect(checker: Checker, k: int) -> list[Entry]:

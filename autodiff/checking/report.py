@@ -34,6 +34,8 @@ class Entry:
         The step of the difference, absolute.
     reason : str
         What else there is to say.
+    order : int
+        1 for an entry of the gradient, 2 for one of a second derivative.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Entry:
     verdict: str
     step: float
     reason: str = ""
+    order: int = 1
 
     @property
     def ratio(self) -> float:
@@ -55,9 +58,13 @@ class Entry:
             return self.error / self.tolerance
         return float("inf") if self.error else 0.0
 
+    @property
+    def place(self) -> str:
+        """The input's name and the index in it, ``w[0, 3]``."""
+        return f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
+
     def __str__(self) -> str:
-        where = "" if self.index is None else f"[{', '.join(map(str, self.index))}]"
-        text = f"{self.name}{where}: computed {self.computed:.8g}, differences {self.expected:.8g}"
+        text = f"{self.place}: computed {self.computed:.8g}, differences {self.expected:.8g}"
         return f"{text} ({self.verdict}{', ' + self.reason if self.reason else ''})"
 
 
@@ -85,6 +92,8 @@ class Guilty(NamedTuple):
     cut_off : bool
         The rule is right, but the operand takes no part in the graph although it depends
         on the inputs.
+    at_kink : bool
+        The rule is wrong where the operation bends: what it chooses there is no subgradient.
     """
 
     operation: str
@@ -94,8 +103,15 @@ class Guilty(NamedTuple):
     expected: float
     others: int = 0
     cut_off: bool = False
+    at_kink: bool = False
 
     def __str__(self) -> str:
+        if self.at_kink:
+            return (
+                f"the derivative rule of {self.operation} for its operand {self.operand!r} gives "
+                f"{self.computed:.6g} at a kink, which is no subgradient (the nearest is "
+                f"{self.expected:.6g}): called at {self.origin}"
+            )
         if self.cut_off:
             return (
                 f"no gradient flows through the operand {self.operand!r} of {self.operation}, "
@@ -110,7 +126,13 @@ class Guilty(NamedTuple):
 
 @dataclass(frozen=True)
 class InputRow:
-    """One input of the function, and its worst entry."""
+    """One input of the function, and its worst entry.
+
+    Attributes
+    ----------
+    counts : dict
+        How many comparisons (of entries; of projections in fast mode) had each verdict.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -118,6 +140,7 @@ class InputRow:
     checked: str
     worst: Entry | None
     verdict: str
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,11 +150,16 @@ class GradientReport:
     Attributes
     ----------
     ok : bool
-        Nothing is wrong, and something could be resolved.
+        Nothing is wrong, and at least one comparison was made that says so: a check whose
+        entries were all skipped at kinks or could not be resolved verified nothing, and fails.
+        Where some could not be resolved the headline says how many, ``inputs[i].counts`` of
+        which input. With ``order=2``, of both orders.
     inputs : tuple of InputRow
         One row for each input.
     entries : tuple of Entry
-        The comparisons worth keeping: all that are not plainly right, and each input's worst.
+        The comparisons worth keeping: all that are not plainly right, and of each input the
+        ten others with the largest errors. With ``order=2`` of both orders, as ``kinks``,
+        ``guilty`` and ``notes`` are.
     kinks : tuple of Kink
         The operations with a kink at the point, with the user's line that called them.
     guilty : Guilty or None
@@ -140,8 +168,9 @@ class GradientReport:
         Whatever else was noticed.
     mode, order, estimator, evaluations
         How the check was made.
-    second : GradientReport or None
-        The same for the gradient's projection, with ``order=2``.
+    first, second : GradientReport or None
+        With ``order=2`` the reports of the gradient, and of the gradient's projection; no
+        second one where the first failed.
     """
 
     ok: bool
@@ -154,6 +183,7 @@ class GradientReport:
     order: int
     estimator: str
     evaluations: int
+    first: GradientReport | None = None
     second: GradientReport | None = None
     sweep: Callable[..., Any] | None = field(default=None, compare=False)
 
@@ -171,8 +201,15 @@ class GradientReport:
         return tuple(entry for entry in self.entries if entry.verdict == "WRONG")
 
     def worst(self, n: int = 5) -> list[Entry]:
-        """Return the n entries with the largest errors in units of their tolerance."""
-        return sorted(self.entries, key=lambda entry: entry.ratio, reverse=True)[:n]
+        """Return the n entries with the largest errors in units of their tolerance.
+
+        Of all inputs, passed or not; those that failed come first.
+        """
+
+        def gravity(entry: Entry) -> tuple[bool, float]:
+            return entry.verdict == "WRONG", entry.ratio
+
+        return sorted(self.entries, key=gravity, reverse=True)[:n]
 
     def __str__(self) -> str:
         return as_text(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from pathlib import Path
 from textwrap import wrap
@@ -21,16 +22,23 @@ _HEADINGS = ("input", "shape", "dtype", "checked", "error", "allowed", "verdict"
 
 def as_text(report: GradientReport) -> str:
     """Write a report as text."""
-    lines = [_headline(report), *_rows(report)]
+    lines = wrap(_headline(report), WIDTH, subsequent_indent="  ")
+    if report.second is None or report.first is None:
+        return "\n".join([*lines, *_body(report)])
+    second = as_text(report.second)
+    return "\n".join([*lines, *_body(report.first), "", second])
+
+
+def _body(report: GradientReport) -> list[str]:
+    """Write what follows the headline."""
+    lines = list(_rows(report))
     here = f"{Path.cwd()}/"
     for heading, items in _sections(report):
         lines.append("")
         lines += wrap(heading.replace(here, ""), WIDTH)
         for item in items:
             lines += _indented(item.replace(here, ""))
-    if report.second is not None:
-        lines += ["", as_text(report.second)]
-    return "\n".join(line.rstrip() for line in lines)
+    return [line.rstrip() for line in lines]
 
 
 def _indented(text: str) -> list[str]:
@@ -38,26 +46,44 @@ def _indented(text: str) -> list[str]:
 
 
 def _headline(report: GradientReport) -> str:
-    what = "Gradient" if report.order == 1 else "Second derivatives"
     count = f"{report.evaluations:,} evaluations"
-    how = f"{report.mode} mode, {report.estimator}, {count}"
-    return f"{what} {_verdict(report)} ({how})"
+    how = f"({report.mode} mode, {report.estimator}, {count})"
+    if report.second is not None and report.first is not None:
+        first, second = _verdict(report.first), _verdict(report.second)
+        return f"Gradient {first}; second derivatives {second} {how}"
+    what = "Gradient" if report.order == 1 else "Second derivatives"
+    return f"{what} {_verdict(report)} {how}"
 
 
 def _verdict(report: GradientReport) -> str:
-    if report.ok:
-        return "ok"
+    """Say what was found, with how much of it could not be."""
+    counts: Counter[str] = Counter()
+    for row in report.inputs:
+        counts.update(row.counts)
+    total = sum(counts.values())
+    things = ("entry" if total == 1 else "entries") if report.mode == "full" else "comparisons"
     wrong = sum(row.verdict == "WRONG" for row in report.inputs)
     if wrong:
         of = len(report.inputs)
         return "WRONG" if of == 1 else f"WRONG for {wrong} of {of} inputs"
-    return "NOT CHECKED" if report.notes else "NOT RESOLVED"
+    if not total:
+        return "NOT CHECKED"
+    left = []
+    if counts["unresolved"]:
+        left.append(f"{counts['unresolved']:,} of {total:,} {things} could not be resolved")
+    if counts["skipped"]:
+        of_all = "" if left else f" of {total:,} {things}"
+        left.append(f"{counts['skipped']:,}{of_all} skipped at kinks")
+    if report.ok:
+        return f"ok, but {' and '.join(left)}" if left else "ok"
+    word = "NOT RESOLVED" if counts["unresolved"] else "NOT CHECKED"
+    return f"{word}: {' and '.join(left)}"
 
 
 def _rows(report: GradientReport) -> list[str]:
     cells = [_HEADINGS, *map(_cells, report.inputs)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADINGS))]
-    for i, least in ((0, 16), (1, 10)):  # names and shapes give way, down to this
+    for i, least in ((0, 14), (1, 9), (3, 10)):  # names and shapes give way, down to this
         excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
         widths[i] = max(min(widths[i], least), widths[i] - max(0, excess))
     right = {3, 4, 5}
@@ -116,7 +142,7 @@ def _digits(a: float, b: float) -> int:
 
 
 def _named(entry: Entry) -> str:
-    return f"{entry.name}{_where(entry) if entry.index else ''}"
+    return f"{_shorten(entry.name, 40)}{_where(entry) if entry.index else ''}"
 
 
 def _sections(report: GradientReport) -> list[tuple[str, list[str]]]:
@@ -125,7 +151,8 @@ def _sections(report: GradientReport) -> list[tuple[str, list[str]]]:
     if report.guilty is not None:
         items = []
         if report.guilty.others:
-            items = [f"and more at {report.guilty.others} other lines"]
+            others = report.guilty.others
+            items = [f"and more at {others} other {'line' if others == 1 else 'lines'}"]
         sections.append((f"Where: {report.guilty}", items))
     wrong = sorted(report.wrong, key=lambda entry: entry.ratio, reverse=True)
     if len(wrong) > 1:
@@ -166,6 +193,13 @@ _STYLE = "text-align:left;padding:2px 10px;white-space:nowrap;vertical-align:top
 
 def as_html(report: GradientReport) -> str:
     """Write a report as an HTML fragment, in the colours of the page around it."""
+    headline = f"<p><b>{escape(_headline(report))}</b></p>"
+    if report.second is None or report.first is None:
+        return f"<div>{headline}{_html_body(report)}</div>"
+    return f"<div>{headline}{_html_body(report.first)}{as_html(report.second)}</div>"
+
+
+def _html_body(report: GradientReport) -> str:
     headings = (*_HEADINGS[:-1], "worst at", "computed", "differences", "verdict")
     rows = [_html_row(headings, "th")]
     for row in report.inputs:
@@ -178,13 +212,11 @@ def as_html(report: GradientReport) -> str:
                 _where(entry), f"{entry.computed:.{digits}g}", f"{entry.expected:.{digits}g}",
             ]  # fmt: skip
         rows.append(_html_row([*cells[:-1], *numbers, cells[-1]], "td"))
-    parts = [f"<p><b>{escape(_headline(report))}</b></p>", f"<table>{''.join(rows)}</table>"]
+    parts = [f"<table>{''.join(rows)}</table>"]
     for heading, items in _sections(report):
         body = "".join(f"<li>{escape(item)}</li>" for item in items)
         parts.append(f"<p>{escape(heading)}</p>" + (f"<ul>{body}</ul>" if body else ""))
-    if report.second is not None:
-        parts.append(as_html(report.second))
-    return f"<div>{''.join(parts)}</div>"
+    return "".join(parts)
 
 
 def _html_row(cells: Any, tag: str) -> str:
