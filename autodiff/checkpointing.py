@@ -13,7 +13,6 @@ deals it out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,8 +158,8 @@ class _Recipe:
     def pull(self, g: Cotangents, *, create_graph: bool) -> Cotangents:
         """Run the function again and carry the gradients of its results to the outside."""
         before, drawn = local.mode, random.get_state()
-        local.mode = replace(
-            self.mode, recording=True, anomaly=before.anomaly, observers=before.observers
+        local.mode = self.mode._replace(
+            recording=True, anomaly=before.anomaly, observers=before.observers
         )
         try:
             random.set_state(self.random)

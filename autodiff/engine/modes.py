@@ -10,9 +10,8 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,8 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """One thread's settings at one moment.
 
     Attributes
@@ -68,35 +66,38 @@ class Mode:
 class _Local(threading.local):
     mode: Mode = Mode()
 
+    def __init__(self) -> None:
+        self.entered: list[tuple[_ModeContext, Mode]] = []
+
 
 local = _Local()
-"""``local.mode`` is the calling thread's mode."""
+"""``local.mode`` is the calling thread's mode, ``local.entered`` the contexts that it is inside
+of, each with the mode to go back to."""
 
 
 class _ModeContext:
     """Changes the thread's mode inside a ``with`` block or a decorated function.
 
     Re-entrant, also by several threads at once: what is to be restored lies on a stack
-    that belongs to the thread.
+    that belongs to the thread. Modules enter a scope at every call, so this is a fast path.
     """
 
-    def __init__(self, **changes: Any) -> None:
-        self._changes = changes
-        self._outer = threading.local()
-
     def _changed(self, mode: Mode) -> Mode:
-        return replace(mode, **self._changes)
-
-    def _former(self) -> list[Mode]:
-        stack: list[Mode] = self._outer.__dict__.setdefault("stack", [])
-        return stack
+        """Return the mode inside: what a subclass defines."""
+        raise NotImplementedError
 
     def __enter__(self) -> None:
-        self._former().append(local.mode)
-        local.mode = self._changed(local.mode)
+        mode = local.mode
+        local.entered.append((self, mode))
+        local.mode = self._changed(mode)
 
     def __exit__(self, *exception: object) -> None:
-        local.mode = self._former().pop()
+        # Nearly always the last: generators that are left suspended inside can interleave.
+        entered = local.entered
+        for i in range(len(entered) - 1, -1, -1):
+            if entered[i][0] is self:
+                local.mode = entered.pop(i)[1]
+                return
 
     def __call__(self, function: F) -> F:
         """Decorate a function, or a generator function, to run in this mode."""
@@ -152,7 +153,6 @@ class _PlainContext(_ModeContext):
         made = super().__new__(cls)
         if function is None:
             return made
-        made.__init__()  # type: ignore[misc] # Python calls it for a context alone
         if callable(function):
             return made(function)
         name = cls.__name__
@@ -175,8 +175,8 @@ class no_grad(_PlainContext):  # noqa: N801 - PyTorch's name, used like a functi
     ([0.5, 1.5], True, True)
     """
 
-    def __init__(self) -> None:
-        super().__init__(recording=False)
+    def _changed(self, mode: Mode) -> Mode:
+        return mode._replace(recording=False)
 
 
 class enable_grad(_PlainContext):  # noqa: N801
@@ -191,8 +191,8 @@ class enable_grad(_PlainContext):  # noqa: N801
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__(recording=True)
+    def _changed(self, mode: Mode) -> Mode:
+        return mode._replace(recording=True)
 
 
 class set_grad_enabled(_ModeContext):  # noqa: N801
@@ -223,21 +223,31 @@ class set_grad_enabled(_ModeContext):  # noqa: N801
         if not isinstance(enabled, bool | np.bool_):
             message = f"set_grad_enabled needs True or False, got {enabled!r}"
             raise OptionError(f"{message}. Write set_grad_enabled(False), also as a decorator.")
-        super().__init__(recording=bool(enabled))
-        super().__enter__()
-        self._outer.entered = True  # in this thread, until a with block takes it over
+        self._enabled = bool(enabled)
+        # What a plain call changed, in its thread, until a with block takes that over.
+        self._former: tuple[int, Mode] | None = (threading.get_ident(), local.mode)
+        local.mode = self._changed(local.mode)
+
+    def _changed(self, mode: Mode) -> Mode:
+        return mode._replace(recording=self._enabled)
+
+    def _taken_over(self) -> Mode | None:
+        """Return, once, the mode before the plain call; None in other threads and later."""
+        if self._former is None or self._former[0] != threading.get_ident():
+            return None
+        former, self._former = self._former[1], None
+        return former
 
     def __enter__(self) -> None:
-        if getattr(self._outer, "entered", False):
-            self._outer.entered = False
-        else:
+        former = self._taken_over()
+        if former is None:
             super().__enter__()
+        else:
+            local.entered.append((self, former))
 
     def __call__(self, function: F) -> F:
         """Undo the call's own effect, and decorate the function."""
-        if getattr(self._outer, "entered", False):
-            self._outer.entered = False
-            self.__exit__()
+        local.mode = self._taken_over() or local.mode
         return super().__call__(function)
 
 
@@ -272,11 +282,10 @@ class name_scope(_ModeContext):  # noqa: N801
         if not isinstance(name, str):
             message = f"name_scope needs a name, got {name!r}"
             raise OptionError(f"{message}. Write name_scope('block'), also as a decorator.")
-        super().__init__()
         self._name = name
 
     def _changed(self, mode: Mode) -> Mode:
-        return replace(mode, scope=(*mode.scope, self._name))
+        return mode._replace(scope=(*mode.scope, self._name))
 
 
 class observe(_ModeContext):  # noqa: N801
@@ -305,11 +314,10 @@ class observe(_ModeContext):  # noqa: N801
     """
 
     def __init__(self, observer: Callable[..., None]) -> None:
-        super().__init__()
         self._observer = observer
 
     def _changed(self, mode: Mode) -> Mode:
-        return replace(mode, observers=(*mode.observers, self._observer))
+        return mode._replace(observers=(*mode.observers, self._observer))
 
 
 class detect_anomaly(_PlainContext):  # noqa: N801
@@ -330,11 +338,8 @@ class detect_anomaly(_PlainContext):  # noqa: N801
     autodiff.errors.AnomalyError: the backward of sqrt... made an infinity ...
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def _changed(self, mode: Mode) -> Mode:
-        return replace(mode, anomaly=True, observers=(*mode.observers, note_origin))
+        return mode._replace(anomaly=True, observers=(*mode.observers, note_origin))
 
 
 _process_dtype = np.dtype(np.float32)
@@ -393,4 +398,7 @@ class default_dtype(_ModeContext):  # noqa: N801
     """
 
     def __init__(self, dtype: Any) -> None:
-        super().__init__(dtype=_float_dtype(dtype))
+        self._dtype = _float_dtype(dtype)
+
+    def _changed(self, mode: Mode) -> Mode:
+        return mode._replace(dtype=self._dtype)
