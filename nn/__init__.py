@@ -17,6 +17,7 @@ from nn import (
     normalization,
     optim,
     recurrent,
+    reshaping,
     saving,
     seq2seq,
     training,
@@ -36,6 +37,7 @@ from nn.module import *
 from nn.normalization import *
 from nn.optim import *
 from nn.recurrent import *
+from nn.reshaping import *
 from nn.saving import *
 from nn.seq2seq import *
 from nn.training import *
@@ -55,6 +57,7 @@ __all__ += module.__all__
 __all__ += normalization.__all__
 __all__ += optim.__all__
 __all__ += recurrent.__all__
+__all__ += reshaping.__all__
 __all__ += saving.__all__
 __all__ += seq2seq.__all__
 __all__ += training.__all__

@@ -11,6 +11,9 @@ References
    neural networks", AISTATS 2010.
 .. [2] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing
    human-level performance on ImageNet classification", ICCV 2015.
+.. [3] Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, "Efficient BackProp", 1998.
+.. [4] A. Saxe, J. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of
+   learning in deep linear neural networks", ICLR 2014.
 """
 
 from __future__ import annotations
@@ -23,10 +26,14 @@ import autodiff as ad
 __all__ = [
     "calculate_gain",
     "constant_",
+    "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
+    "lecun_normal_",
     "normal_",
     "ones_",
+    "orthogonal_",
+    "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
@@ -55,6 +62,20 @@ def zeros_(tensor: T) -> T:
 def ones_(tensor: T) -> T:
     """Fill with ones."""
     return _fill(tensor, 1.0)
+
+
+def eye_(tensor: T) -> T:
+    """Fill a matrix with ones on the diagonal and zeros elsewhere: a layer that hands on.
+
+    Raises
+    ------
+    ShapeError
+        If the tensor is no matrix.
+    """
+    if tensor.ndim != 2:
+        message = f"eye_: {ad.errors.describe(tensor)} is no matrix"
+        raise ad.ShapeError(f"{message}. Give a tensor of two axes.")
+    return _fill(tensor, ad.eye(*tensor.shape, dtype=tensor.dtype))
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -> T:
@@ -103,6 +124,42 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = Non
     )
 
 
+def trunc_normal_(
+    tensor: T,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Any = None,
+) -> T:
+    """Fill from the normal distribution, given that the value lies in ``[a, b]``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Changed in place.
+    mean, std : float
+        Mean and standard deviation before truncation.
+    a, b : float
+        The bounds, in the units of the result (not in standard deviations).
+    generator : numpy.random.Generator, optional
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Raises
+    ------
+    DomainError
+        If ``std`` is not positive or ``a`` not below ``b``.
+    """
+    draw = ad.random.truncated_normal
+    return _fill(
+        tensor, draw(mean, std, a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
+    )
+
+
 _GAINS = {
     "linear": 1.0,
     "identity": 1.0,
@@ -120,7 +177,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Parameters
     ----------
     nonlinearity : str
-        "linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu".
+        "linear", "identity", "conv1d" and the like (1); "sigmoid" (1), "tanh" (5/3), "relu"
+        (the root of 2), "leaky_relu" (``sqrt(2 / (1 + slope**2))``), "selu" (3/4).
     param : float, optional
         The negative slope of "leaky_relu", 0.01 at first.
 
@@ -137,6 +195,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+            message = f"calculate_gain: the slope of leaky_relu is {slope!r}"
+            raise ad.OptionError(f"{message}. Give a number.")
         return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in _GAINS:
         known = ", ".join([*_GAINS, "leaky_relu"])
@@ -248,3 +309,55 @@ def kaiming_normal_(
     """
     std = _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_")
     return normal_(tensor, 0.0, std, generator)
+
+
+def lecun_normal_(tensor: T, generator: Any = None) -> T:
+    """Fill from the normal distribution with ``std = 1 / sqrt(fan_in)`` [3]_, for SELU.
+
+    It keeps the variance of signals through a linear layer. Parameters as of
+    :func:`xavier_uniform_`.
+    """
+    fan_in, _ = _fans(tensor, "lecun_normal_")
+    return normal_(tensor, 0.0, 1 / math.sqrt(max(1, fan_in)), generator)
+
+
+def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
+    """Fill with a random orthogonal matrix [4]_, which changes no vector's length.
+
+    The distribution is uniform over all of them (Haar's): the Q of a normal matrix, with
+    the signs of R's diagonal.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        ``(out, in, ...)``, seen as a matrix ``(out, in * ...)``; changed in place. Its
+        rows become orthonormal where there are no more of them than columns, its columns
+        otherwise.
+    gain : float
+        Scales the matrix; see :func:`calculate_gain`.
+    generator : numpy.random.Generator, optional
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> from nn import init
+    >>> w = init.orthogonal_(ad.zeros((2, 3)))
+    >>> bool(ad.max(ad.abs(w @ w.mT - ad.eye(2))) < 1e-6)
+    True
+    """
+    if tensor.ndim < 2:
+        message = f"orthogonal_: {ad.errors.describe(tensor)} is no matrix"
+        raise ad.ShapeError(f"{message}. Give a weight of shape (out, in, ...).")
+    if not tensor.size:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.size // rows
+    shape = (max(rows, columns), min(rows, columns))
+    q, r = ad.linalg.qr(ad.random.normal(size=shape, dtype=ad.float64, generator=generator))
+    q = q * ad.where(ad.diagonal(r) < 0, -gain, gain)
+    return _fill(tensor, (q if rows >= columns else q.mT).reshape(tensor.shape))

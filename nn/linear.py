@@ -1,15 +1,16 @@
-"""The affine layer."""
+"""Affine layers, of one input and of two."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import autodiff as ad
 from nn import init
-from nn.checks import as_input, check_features, check_size
+from nn.checks import as_input, check_features, check_size, name_of
 from nn.module import Module, Parameter
 
-__all__ = ["Linear"]
+__all__ = ["Bilinear", "Linear"]
 
 
 class Linear(Module):
@@ -89,3 +90,130 @@ class Linear(Module):
         """Return the sizes."""
         without = ", bias=False" if self.bias is None else ""
         return f"{self.in_features}, {self.out_features}{without}"
+
+
+class Bilinear(Module):
+    r"""A form in two inputs, :math:`y_o = x_1^\top A_o\, x_2 + b_o`.
+
+    Weight and bias start from ``U(-k, k)`` with ``k = 1 / sqrt(in1_features)``, as PyTorch's.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+        The sizes of the last axes of the inputs and of the output.
+    bias : bool
+        Whether there is a ``b``.
+    dtype : dtype, optional
+        Of the parameters; at first the default dtype.
+
+    Attributes
+    ----------
+    weight : Parameter
+        ``(out_features, in1_features, in2_features)``.
+    bias : Parameter or None
+        ``(out_features,)``.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> nn.Bilinear(3, 4, 2)(ad.ones((5, 3)), ad.ones((5, 4))).shape
+    (5, 2)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        self.in1_features = check_size(self, "in1_features", in1_features, 1)
+        self.in2_features = check_size(self, "in2_features", in2_features)
+        self.out_features = check_size(self, "out_features", out_features)
+        shape = (self.out_features, self.in1_features, self.in2_features)
+        self.weight = Parameter(ad.zeros(shape, dtype=dtype))
+        self.bias = Parameter(ad.zeros((self.out_features,), dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters(recurse=False):
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x1: Any, x2: Any) -> ad.Tensor:
+        """Map ``(..., in1_features)`` and ``(..., in2_features)`` to ``(..., out_features)``.
+
+        Raises
+        ------
+        ShapeError
+            If a last axis has another size, or the others are not the same.
+        """
+        x1, x2 = as_input(self, x1), as_input(self, x2)
+        check_features(self, x1, self.in1_features, self.weight)
+        check_features(self, x2, self.in2_features, self.weight)
+        if x1.shape[:-1] != x2.shape[:-1]:
+            message = f"{name_of(self)}: the inputs {ad.errors.describe(x1)} and "
+            message += f"{ad.errors.describe(x2)} differ before the last axis"
+            raise ad.ShapeError(f"{message}. Give as many of one as of the other.")
+        y = bilinear(x1, x2, self.weight)
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        without = ", bias=False" if self.bias is None else ""
+        return f"{self.in1_features}, {self.in2_features}, {self.out_features}{without}"
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> ad.Tensor:
+    """Map the last axis by a matrix: ``input @ weight.mT + bias``.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        ``(..., in)``.
+    weight : Tensor or array_like
+        ``(out, in)`` or ``(in,)``.
+    bias : Tensor, optional
+        ``(out,)``.
+
+    Examples
+    --------
+    >>> from nn.functional import linear
+    >>> linear([1.0, 2.0], [[3.0, 4.0]], [0.5])
+    tensor([11.5], dtype=float32)
+    """
+    weight = ad.asarray(weight)
+    y: ad.Tensor = ad.asarray(input) @ (weight if weight.ndim == 1 else weight.mT)
+    return y if bias is None else y + bias
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> ad.Tensor:
+    r"""Compute :math:`x_1^\top A_o\, x_2 + b_o` for each output; see :class:`nn.Bilinear`.
+
+    Parameters
+    ----------
+    input1, input2 : Tensor or array_like
+        ``(..., in1)`` and ``(..., in2)``.
+    weight : Tensor or array_like
+        ``(out, in1, in2)``.
+    bias : Tensor, optional
+        ``(out,)``.
+
+    Examples
+    --------
+    >>> from nn.functional import bilinear
+    >>> bilinear([1.0, 2.0], [3.0], [[[1.0], [10.0]]])
+    tensor([63.], dtype=float32)
+    """
+    first, second, weight = ad.asarray(input1), ad.asarray(input2), ad.asarray(weight)
+    outputs, in1, in2 = weight.shape
+    # One matrix product for all outputs, and a small one for each example.
+    flat = ad.permute_dims(weight, (1, 0, 2)).reshape(in1, outputs * in2)
+    products = (first @ flat).reshape(*first.shape[:-1], outputs, in2)
+    y = ad.squeeze(products @ ad.expand_dims(second, axis=-1), axis=-1)
+    return y if bias is None else y + bias

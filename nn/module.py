@@ -12,58 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
+from nn.parameter import Parameter
+from nn.state import IncompatibleKeys, StateDictError, join, load, own_buffers, own_parameters, walk
+from nn.state import state as state_of
 
-__all__ = ["IncompatibleKeys", "Module", "Parameter", "StateDictError"]
+__all__ = ["HookHandle", "IncompatibleKeys", "Module", "Parameter", "StateDictError"]
 
-
-class StateDictError(ad.AutodiffError, RuntimeError):
-    """A state dict whose keys or shapes are not those of the module."""
-
-
-class Parameter(ad.Tensor):
-    """A tensor that a module learns: it requires a gradient and is found by the module.
-
-    Parameters
-    ----------
-    data : array_like
-        Copied.
-    requires_grad : bool
-        False for a frozen parameter.
-    dtype : dtype, optional
-    name : str, optional
-        At first the attribute that it is assigned to.
-
-    Examples
-    --------
-    >>> import autodiff as ad, nn
-    >>> class Scale(nn.Module):
-    ...     def __init__(self):
-    ...         self.factor = nn.Parameter([2.0])
-    ...
-    ...     def forward(self, x):
-    ...         return x * self.factor
-    >>> [name for name, _ in Scale().named_parameters()]
-    ['factor']
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        data: Any,
-        requires_grad: bool = True,
-        *,
-        dtype: Any = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(data, requires_grad, dtype=dtype, name=name)
-
-
-class IncompatibleKeys(NamedTuple):
-    """What ``load_state_dict(strict=False)`` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+_OWN = ("training", "_persistent", "_paths", "_hooks")
+"""Attributes that every module has, and which so can't name a part."""
 
 
 class _Calls(threading.local):
@@ -74,6 +30,39 @@ class _Calls(threading.local):
 
 
 _calls = _Calls()
+
+
+class _Structure:
+    """How often any module has got, lost or exchanged a submodule: what paths depend on."""
+
+    version = 0
+
+
+class HookHandle:
+    """What registering a hook returns: ``remove()``, or the end of a with block, takes it off."""
+
+    def __init__(self, hooks: list[Callable[..., Any]], hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
+        self._hook: Callable[..., Any] | None = hook
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        if self._hook is not None:
+            self._hooks.remove(self._hook)
+            self._hook = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+class _Hooks(NamedTuple):
+    """A module's hooks, in the order in which they were registered."""
+
+    before: list[Callable[..., Any]]
+    after: list[Callable[..., Any]]
 
 
 class Module:
@@ -114,12 +103,13 @@ class Module:
 
     training: bool
     _persistent: dict[str, bool]
-    _paths: dict[int, str]
+    _paths: tuple[int, dict[int, str]]
+    _hooks: _Hooks | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:  # noqa: ARG004
         """Prepare the instance, so that subclasses need not call ``super().__init__()``."""
         self = super().__new__(cls)
-        self.__dict__.update(training=True, _persistent={}, _paths={})
+        self.__dict__.update(training=True, _persistent={}, _paths=(-1, {}), _hooks=None)
         return self
 
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ARG002
@@ -135,9 +125,56 @@ class Module:
         modules.append((self, name or kind))
         try:
             with ad.name_scope(f"{name}: {kind}" if name else kind):
+                if self._hooks is not None:
+                    return _call_with_hooks(self, self._hooks, args, options)
                 return self.forward(*args, **options)
+        except Exception as error:
+            # An error of an operation doesn't know the module; the innermost one says it.
+            if len(modules) > 1 and not hasattr(error, "__notes__"):
+                error.add_note(f"raised in {self.location()} of {modules[0][1]}")
+            raise
         finally:
             modules.pop()
+
+    def register_forward_pre_hook(
+        self, hook: Callable[[Module, tuple[Any, ...]], Any]
+    ) -> HookHandle:
+        """Call ``hook(module, args)`` before :meth:`forward`.
+
+        What it returns, unless None, takes the arguments' place: a tuple, or one argument.
+        """
+        return self._register(0, hook)
+
+    def register_forward_hook(
+        self, hook: Callable[[Module, tuple[Any, ...], Any], Any]
+    ) -> HookHandle:
+        """Call ``hook(module, args, output)`` after :meth:`forward`.
+
+        What it returns, unless None, takes the output's place.
+
+        Returns
+        -------
+        HookHandle
+            Its ``remove()``, or the end of a ``with`` block, takes the hook off.
+
+        Examples
+        --------
+        >>> import autodiff as ad, nn
+        >>> layer = nn.Linear(2, 3)
+        >>> with layer.register_forward_hook(lambda module, args, y: print(y.shape)):
+        ...     y = layer(ad.ones((5, 2)))
+        (5, 3)
+        """
+        return self._register(1, hook)
+
+    def _register(self, when: int, hook: Any) -> HookHandle:
+        if not callable(hook):
+            message = f"{type(self).__name__}: the hook {hook!r} can't be called"
+            raise ad.OptionError(f"{message}. Give a function.")
+        if self._hooks is None:
+            self._hooks = _Hooks([], [])
+        self._hooks[when].append(hook)
+        return HookHandle(self._hooks[when], hook)
 
     def location(self) -> str:
         """Name the module for a message: its class, and its path while it is being called."""
@@ -150,18 +187,36 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         former = self.__dict__.get(name)
+        kind = type(self).__name__
         if isinstance(former, Parameter) and not (value is None or isinstance(value, Parameter)):
-            message = f"{type(self).__name__}.{name} is a parameter"
             raise ad.DTypeError(
-                f"{message}; it can't become a {type(value).__name__}. Assign "
+                f"{kind}.{name} is a parameter; it can't become a {type(value).__name__}. Assign "
                 "nn.Parameter(value), or write the values: "
                 f"with autodiff.no_grad(): module.{name}.copy_(value)."
             )
+        if name in self._persistent and not (value is None or isinstance(value, ad.Tensor)):
+            message = f"{kind}.{name} is a buffer; it can't become a {type(value).__name__}"
+            raise ad.DTypeError(f"{message}. Assign autodiff.asarray(value).")
         if isinstance(value, Parameter) and value.name is None:
             value.name = name
+        if isinstance(value, Module):
+            for path, module in value.named_modules():
+                if module is self:
+                    inner = f"{name}.{path}" if path else name
+                    message = f"{kind}.{name} would make the {kind} a part of itself, as {inner}"
+                    raise ad.GraphError(f"{message}. Keep what is no part in a tuple: (module,).")
         if isinstance(value, Module) or isinstance(former, Module):
-            self._paths.clear()
+            _Structure.version += 1
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._persistent.pop(name, None)
+        _Structure.version += 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy gets: everything but the paths, which hold the originals' ids."""
+        return {**self.__dict__, "_paths": (-1, {}), "_persistent": dict(self._persistent)}
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Assign a parameter, or None for one that is left out, to an attribute."""
@@ -182,8 +237,8 @@ class Module:
         if tensor is not None and not isinstance(tensor, ad.Tensor):
             message = f"register_buffer({name!r}): a {type(tensor).__name__} is not a tensor"
             raise ad.DTypeError(f"{message}. Give autodiff.asarray(value).")
-        self._persistent[name] = persistent
         setattr(self, name, tensor)
+        self._persistent[name] = bool(persistent)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Assign a submodule to an attribute; for names that are no identifiers."""
@@ -196,10 +251,10 @@ class Module:
     add_module = register_module
 
     def _check_name(self, name: str) -> None:
-        if not name or "." in name:
+        if not isinstance(name, str) or not name or "." in name:
             message = f"{name!r} can't name a part of {type(self).__name__}"
             raise ad.OptionError(f"{message}: give a name that is not empty and has no dot.")
-        if hasattr(type(self), name):
+        if hasattr(type(self), name) or name in _OWN:
             message = f"{type(self).__name__} has an attribute {name!r} already"
             raise ad.OptionError(f"{message}. Choose another name for the part.")
 
@@ -216,7 +271,7 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Give the module itself and every one below it, each once, with its path."""
         seen: set[int] = set()
-        for path, module in _walk(self, prefix):
+        for path, module in walk(self, prefix):
             if id(module) not in seen:
                 seen.add(id(module))
                 yield path, module
@@ -231,10 +286,10 @@ class Module:
         """Give every parameter once, with its path: ``("layers.0.weight", weight)``."""
         seen: set[int] = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
-            for name, parameter in _own_parameters(module):
+            for name, parameter in own_parameters(module):
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
-                    yield _join(path, name), parameter
+                    yield join(path, name), parameter
 
     def parameters(self, *, recurse: bool = True) -> Iterator[Parameter]:
         """Give every parameter once."""
@@ -245,12 +300,50 @@ class Module:
     ) -> Iterator[tuple[str, ad.Tensor]]:
         """Give every buffer with its path."""
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
-            for name, buffer, _ in _own_buffers(module):
-                yield _join(path, name), buffer
+            for name, buffer, _ in own_buffers(module):
+                yield join(path, name), buffer
 
     def buffers(self, *, recurse: bool = True) -> Iterator[ad.Tensor]:
         """Give every buffer."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module at a path, ``"layers.0"``; ``""`` is the module itself.
+
+        Raises
+        ------
+        OptionError
+            If there is none; names how far the path leads.
+        """
+        module = self
+        for i, name in enumerate(target.split(".") if target else ()):
+            found = vars(module).get(name)
+            if not isinstance(found, Module):
+                path = ".".join(target.split(".")[:i])
+                at = f"{type(module).__name__} {path!r}" if path else type(module).__name__
+                raise ad.OptionError(_missing(at, "submodule", name, dict(module.named_children())))
+            module = found
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter at a path, ``"layers.0.weight"``; raises like get_submodule."""
+        module, name = self._holder(target)
+        found = dict(own_parameters(module))
+        if name not in found:
+            raise ad.OptionError(_missing(type(module).__name__, "parameter", name, found))
+        return found[name]
+
+    def get_buffer(self, target: str) -> ad.Tensor:
+        """Return the buffer at a path, ``"norm.running_mean"``; raises like get_submodule."""
+        module, name = self._holder(target)
+        found = {name: buffer for name, buffer, _ in own_buffers(module)}
+        if name not in found:
+            raise ad.OptionError(_missing(type(module).__name__, "buffer", name, found))
+        return found[name]
+
+    def _holder(self, target: str) -> tuple[Module, str]:
+        path, _, name = target.rpartition(".")
+        return self.get_submodule(path), name
 
     # -- state -------------------------------------------------------------------------
 
@@ -260,7 +353,7 @@ class Module:
         The tensors share the module's memory, as PyTorch's do: later steps of an optimiser
         show in them. Take a snapshot with ``copy.deepcopy(module.state_dict())``.
         """
-        return {name: tensor.detach() for name, tensor in _state(self)}
+        return {name: tensor.detach() for name, tensor in state_of(self)}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
@@ -284,31 +377,7 @@ class Module:
         StateDictError
             Names every missing, unexpected and misshapen key. Nothing was loaded then.
         """
-        own = dict(_state(self))
-        missing = [key for key in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in own]
-        found = {key: _detached(state_dict[key]) for key in own if key in state_dict}
-        misfits = [
-            f"{key}: {ad.errors.describe(value)} can't be loaded into "
-            f"{ad.errors.describe(own[key])}"
-            for key, value in found.items()
-            if value.shape != own[key].shape
-            or (value.dtype.kind == "c" and own[key].dtype.kind != "c")
-        ]
-        problems = [("misshapen", misfits)]
-        if strict:
-            problems = [("missing", missing), ("unexpected", unexpected), *problems]
-        if any(keys for _, keys in problems):
-            lines = [f"  {kind} ({len(keys)}): {_listing(keys)}" for kind, keys in problems if keys]
-            remedy = "Build the module with the sizes of the saved one"
-            if strict and not misfits:
-                remedy += ", or pass strict=False to load what fits"
-            message = f"load_state_dict: the state is not that of this {type(self).__name__}"
-            raise StateDictError("\n".join([f"{message}.", *lines, f"{remedy}."]))
-        with ad.no_grad():
-            for key, value in found.items():
-                own[key].copy_(value)
-        return IncompatibleKeys(missing, unexpected)
+        return load(self, state_dict, strict=strict)
 
     # -- modes and gradients -------------------------------------------------------------
 
@@ -321,6 +390,45 @@ class Module:
     def eval(self) -> Self:
         """Put the module and all below it in evaluation mode."""
         return self.train(False)
+
+    def to(self, dtype: Any) -> Self:
+        """Cast all parameters, their gradients, and the buffers of floating dtypes.
+
+        The parameters stay the same objects, so an optimiser keeps them.
+
+        Parameters
+        ----------
+        dtype : float16, float32 or float64
+
+        Examples
+        --------
+        >>> import autodiff as ad, nn
+        >>> nn.Linear(2, 3).to(ad.float64).weight.dtype
+        dtype('float64')
+        """
+        try:
+            kind = None if dtype is None else ad.asarray(0, dtype=dtype).dtype
+        except ad.AutodiffError:
+            kind = None
+        if kind is None or kind.kind != "f":
+            message = f"{type(self).__name__}.to: {dtype!r} is no real floating dtype"
+            raise ad.DTypeError(f"{message}. Give autodiff.float32, for example.")
+        for tensor in [*self.parameters(), *self.buffers()]:
+            if tensor.dtype.kind == "f" and tensor.dtype != kind:
+                _cast(tensor, kind)
+        return self
+
+    def float(self) -> Self:
+        """Cast to float32; see :meth:`to`."""
+        return self.to(ad.float32)
+
+    def double(self) -> Self:
+        """Cast to float64; see :meth:`to`."""
+        return self.to(ad.float64)
+
+    def half(self) -> Self:
+        """Cast to float16; see :meth:`to`."""
+        return self.to(ad.float16)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
@@ -357,42 +465,44 @@ class Module:
         return "\n".join([f"{lines[0]} parameters", *lines[1:]])
 
 
-def _walk(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
-    """Give the module and every one below it, as often as it has a path."""
-    yield prefix, module
-    for name, child in module.named_children():
-        yield from _walk(child, _join(prefix, name))
-
-
 def _path(caller: Module, module: Module) -> str:
     """Return the path of attributes from a module to one below; ``""`` if it is not there."""
-    paths: dict[int, str] = vars(caller)["_paths"]
-    if id(module) not in paths:
-        paths.clear()
-        paths.update((id(found), name) for name, found in caller.named_modules())
+    version, paths = caller._paths  # noqa: SLF001
+    if version != _Structure.version:
+        version = _Structure.version
+        paths = {id(found): name for name, found in caller.named_modules()}
+        caller._paths = (version, paths)  # noqa: SLF001
     return paths.get(id(module), "")
 
 
-def _own_parameters(module: Module) -> Iterator[tuple[str, Parameter]]:
-    for name, value in vars(module).items():
-        if isinstance(value, Parameter):
-            yield name, value
+def _call_with_hooks(
+    module: Module, hooks: _Hooks, args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
+    for hook in tuple(hooks.before):
+        changed = hook(module, args)
+        if changed is not None:
+            args = changed if isinstance(changed, tuple) else (changed,)
+    output = module.forward(*args, **options)
+    for hook in tuple(hooks.after):
+        changed = hook(module, args, output)
+        if changed is not None:
+            output = changed
+    return output
 
 
-def _own_buffers(module: Module) -> Iterator[tuple[str, ad.Tensor, bool]]:
-    for name, persistent in vars(module)["_persistent"].items():
-        value = vars(module).get(name)
-        if value is not None:
-            yield name, value, persistent
+def _cast(tensor: ad.Tensor, dtype: Any) -> None:
+    """Give a leaf another dtype, and its gradient too."""
+    learned, gradient = tensor.requires_grad, tensor.grad
+    tensor.requires_grad_(False)
+    tensor.data = tensor.detach().astype(dtype)
+    tensor.requires_grad_(learned)
+    if gradient is not None:
+        tensor.grad = gradient.astype(dtype)
 
 
-def _state(module: Module) -> Iterator[tuple[str, ad.Tensor]]:
-    for path, found in _walk(module, ""):
-        for name, parameter in _own_parameters(found):
-            yield _join(path, name), parameter
-        for name, buffer, persistent in _own_buffers(found):
-            if persistent:
-                yield _join(path, name), buffer
+def _missing(owner: str, kind: str, name: str, known: Mapping[str, Any]) -> str:
+    names = ", ".join(known) or "none"
+    return f"{owner} has no {kind} {name!r}. It has {names}."
 
 
 def _tree(module: Module, name: str) -> Iterator[tuple[str, str]]:
@@ -413,23 +523,5 @@ def _count(module: Module) -> int:
     return sum(parameter.size for parameter in module.parameters())
 
 
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
-
-
 def _kind(value: Any) -> str:
     return f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
-
-
-def _detached(value: Any) -> ad.Tensor:
-    """Make a tensor of a saved value, whichever library saved it."""
-    if hasattr(value, "detach"):
-        value = value.detach()
-    return value if isinstance(value, ad.Tensor) else ad.asarray(value)
-
-
-def _listing(keys: list[str]) -> str:
-    """List keys, or the first of them where they are many."""
-    shown = keys[:20]
-    more = f", and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
-    return ", ".join(shown) + more

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.checks import as_floats, check_positive, check_size, name_of
+from nn import init
+from nn.checks import as_floats, check_positive, check_probability, check_size, name_of
 from nn.module import Module, Parameter
 
-__all__ = ["LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class _OverLastAxes(Module):
@@ -141,6 +142,239 @@ class RMSNorm(_OverLastAxes):
         return _rms_norm(self, x, self.normalized_shape, self.weight, self.eps)
 
 
+class _BatchNorm(Module):
+    """What the batch norms share; they differ in the numbers of axes that they take."""
+
+    _axes: tuple[int, ...]
+    _shapes: str
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: ad.Tensor | None
+    running_var: ad.Tensor | None
+    num_batches_tracked: ad.Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        size = self.num_features = check_size(self, "num_features", num_features)
+        self.eps = check_positive(self, "eps", eps, or_zero=True)
+        self.momentum = None if momentum is None else check_probability(self, "momentum", momentum)
+        self.affine = bool(affine)
+        self.track_running_stats = bool(track_running_stats)
+        self.weight = Parameter(ad.ones(size, dtype=dtype)) if affine else None
+        self.bias = Parameter(ad.zeros(size, dtype=dtype)) if affine else None
+        tracked = self.track_running_stats
+        self.register_buffer("running_mean", ad.zeros(size, dtype=dtype) if tracked else None)
+        self.register_buffer("running_var", ad.ones(size, dtype=dtype) if tracked else None)
+        count = ad.asarray(0, dtype=ad.int64) if tracked else None
+        self.register_buffer("num_batches_tracked", count)
+
+    def reset_running_stats(self) -> None:
+        """Forget the statistics: mean 0, variance 1, no batch."""
+        for name, buffer in self.named_buffers():
+            with ad.no_grad():
+                buffer.copy_(1 if name == "running_var" else 0)
+
+    def reset_parameters(self) -> None:
+        """Let everything start anew: weight 1, bias 0, no statistics."""
+        self.reset_running_stats()
+        if self.weight is not None and self.bias is not None:
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
+
+    def forward(self, x: Any) -> ad.Tensor:
+        """Normalise each channel, over the batch while training and as learned otherwise.
+
+        Raises
+        ------
+        ShapeError
+            If the axes or channels are not those of the layer; or if there is one value for
+            each channel while training: then every one would become 0.
+        """
+        x = as_floats(self, x)
+        found = ad.errors.describe(x)
+        if x.ndim not in self._axes:
+            message = f"{name_of(self)}: the input {found} has {x.ndim} axes"
+            raise ad.ShapeError(f"{message}. Give {self._shapes}.")
+        if x.shape[1] != self.num_features:
+            message = f"{name_of(self)}: the input {found} has {x.shape[1]} channels, the layer "
+            raise ad.ShapeError(f"{message}{self.num_features}. Give {self._shapes}.")
+        if not self.training and self.running_mean is not None:
+            return _by_channel(
+                self, x - _column(self.running_mean, x), _column(self.running_var, x)
+            )
+        count = x.size // max(1, self.num_features)
+        if self.training and count <= 1:
+            message = f"{name_of(self)}: the input {found} has {count} value for each channel"
+            raise ad.ShapeError(f"{message} in training. Give a larger batch, or call eval().")
+        axes = (0, *range(2, x.ndim))
+        mean = ad.mean(x, axis=axes, keepdims=True)
+        centred = x - mean
+        var = ad.mean(centred * centred, axis=axes, keepdims=True)
+        y = _by_channel(self, centred, var)
+        if self.training and self.running_mean is not None:
+            self._track(mean.detach(), var.detach() * (count / (count - 1)))
+        return y
+
+    def _track(self, mean: ad.Tensor, var: ad.Tensor) -> None:
+        """Move the running statistics towards those of a batch."""
+        count, running_mean, running_var = (
+            self.get_buffer(name) for name in ("num_batches_tracked", "running_mean", "running_var")
+        )
+        with ad.no_grad():
+            count.copy_(count + 1)
+            # Without a momentum: the average of all batches.
+            share = 1 / count.item() if self.momentum is None else self.momentum
+            for running, new in ((running_mean, mean), (running_var, var)):
+                running.copy_((1 - share) * running + share * new.reshape(-1))
+
+    def extra_repr(self) -> str:
+        """Return the number of channels, and what is not usual."""
+        parts = [str(self.num_features)]
+        if self.momentum != 0.1:
+            parts.append(f"momentum={self.momentum}")
+        parts += [
+            f"{name}=False" for name in ("affine", "track_running_stats") if not getattr(self, name)
+        ]
+        return ", ".join(parts)
+
+
+class BatchNorm1d(_BatchNorm):
+    r"""Normalise each channel over the examples of the batch.
+
+    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \odot w + b
+
+    While training, mean and (population's) variance are those of the batch (and of all
+    positions in the sequence); running averages of them are kept, of the variance the
+    unbiased estimate, and used in evaluation mode. It lets learning rates be larger; it costs
+    a dependence of each example on the others, worst for small batches, and a difference
+    between training and evaluation. Ioffe and Szegedy, ICML 2015.
+
+    Parameters
+    ----------
+    num_features : int
+        The number C of channels.
+    eps : float
+        Keeps the root away from 0.
+    momentum : float or None
+        The share of a new batch in the running statistics; None: they are the plain average
+        over all batches.
+    affine : bool
+        Whether there are a ``w`` and a ``b``.
+    track_running_stats : bool
+        Whether there are running statistics. Without them evaluation too uses the batch's.
+    dtype : dtype, optional
+        Of parameters and buffers; at first the default dtype.
+
+    Attributes
+    ----------
+    weight, bias : Parameter or None
+        ``(C,)``; at first ones and zeros.
+    running_mean, running_var : Tensor or None
+        ``(C,)``, buffers; at first zeros and ones.
+    num_batches_tracked : Tensor or None
+        ``()``, a buffer.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> layer = nn.BatchNorm1d(2)
+    >>> y = layer(ad.asarray([[1.0, 10.0], [3.0, 30.0]]))
+    >>> y.round(3).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+    >>> layer.running_mean.round(3).tolist()
+    [0.20000000298023224, 2.0]
+    """
+
+    _axes = (2, 3)
+    _shapes = "(N, C) or (N, C, L)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel of images over the examples of the batch and all places.
+
+    Everything as of :class:`BatchNorm1d`, for inputs ``(N, C, H, W)``.
+    """
+
+    _axes = (4,)
+    _shapes = "(N, C, H, W)"
+
+
+class GroupNorm(Module):
+    r"""Normalise each example over groups of its channels, at all positions.
+
+    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \odot w + b
+
+    It does for images what batch normalisation does, without depending on the batch. One
+    group is layer normalisation (over channels and positions), a group for each channel
+    instance normalisation. Wu and He, "Group normalization", ECCV 2018.
+
+    Parameters
+    ----------
+    num_groups : int
+        Divides the number of channels.
+    num_channels : int
+        The number C of channels.
+    eps : float
+        Keeps the root away from 0.
+    affine : bool
+        Whether there are a ``w`` and a ``b``.
+    dtype : dtype, optional
+        Of the parameters; at first the default dtype.
+
+    Attributes
+    ----------
+    weight, bias : Parameter or None
+        ``(C,)``; at first ones and zeros.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> nn.GroupNorm(2, 6)(ad.random.normal(size=(4, 6, 5, 5))).shape
+    (4, 6, 5, 5)
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        self.num_groups = check_size(self, "num_groups", num_groups, 1)
+        self.num_channels = check_size(self, "num_channels", num_channels, 1)
+        if self.num_channels % self.num_groups:
+            message = f"GroupNorm: {num_channels} channels can't be split into {num_groups} groups"
+            raise ad.OptionError(f"{message}. Give a number of groups that divides them.")
+        self.eps = check_positive(self, "eps", eps, or_zero=True)
+        self.affine = bool(affine)
+        self.weight = Parameter(ad.ones(self.num_channels, dtype=dtype)) if affine else None
+        self.bias = Parameter(ad.zeros(self.num_channels, dtype=dtype)) if affine else None
+
+    def forward(self, x: Any) -> ad.Tensor:
+        """Normalise ``(N, C, ...)``; raise ShapeError for other channels."""
+        x = as_floats(self, x)
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            message = f"{name_of(self)}: the input {ad.errors.describe(x)} has not "
+            raise ad.ShapeError(f"{message}{self.num_channels} channels. Give (N, C, ...).")
+        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        affine = "" if self.affine else ", affine=False"
+        return f"{self.num_groups}, {self.num_channels}{affine}"
+
+
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -192,6 +426,36 @@ def rms_norm(
     return _rms_norm("rms_norm", input, tuple(normalized_shape), weight, eps)
 
 
+def group_norm(
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> ad.Tensor:
+    """Normalise each example over groups of its channels; see :class:`nn.GroupNorm`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        ``(N, C, ...)``.
+    num_groups : int
+        Divides C.
+    weight, bias : Tensor, optional
+        ``(C,)``.
+    eps : float
+
+    Examples
+    --------
+    >>> from nn.functional import group_norm
+    >>> group_norm([[1.0, 3.0, 5.0, 5.0]], 2, eps=0.0001).round(3)
+    tensor([[-1.,  1.,  0.,  0.]], dtype=float32)
+    """
+    x = as_floats("group_norm", input)
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        message = f"group_norm: the channels of {ad.errors.describe(x)} can't be split into "
+        raise ad.ShapeError(f"{message}{num_groups} groups. Give (N, C, ...).")
+    size = math.prod(x.shape[1:]) // num_groups
+    y = _scaled(_centred(x.reshape(x.shape[0], num_groups, size)), eps).reshape(x.shape)
+    return _affine(y, weight, bias)
+
+
 def _layer_norm(
     owner: Module | str, x: Any, sizes: tuple[int, ...], weight: Any, bias: Any, eps: float
 ) -> ad.Tensor:
@@ -232,3 +496,24 @@ def _scaled(rows: ad.Tensor, eps: float) -> ad.Tensor:
     # A product of vectors and not the mean of squares: no second large array.
     power = ad.vecdot(rows, rows, axis=-1) / max(1, rows.shape[-1])
     return rows * ad.expand_dims((power + eps) ** -0.5, axis=-1)
+
+
+def _by_channel(layer: _BatchNorm, centred: ad.Tensor, var: ad.Tensor) -> ad.Tensor:
+    """Divide by the deviations of the channels; weight and bias follow."""
+    scale = (var + layer.eps) ** -0.5
+    if layer.weight is not None:  # into the small array first
+        scale = scale * _column(layer.weight, centred)
+    y: ad.Tensor = centred * scale
+    return y if layer.bias is None else y + _column(layer.bias, centred)
+
+
+def _affine(x: ad.Tensor, weight: Any, bias: Any) -> ad.Tensor:
+    if weight is not None:
+        x = x * _column(ad.asarray(weight), x)
+    return x if bias is None else x + _column(ad.asarray(bias), x)
+
+
+def _column(values: Any, x: ad.Tensor) -> ad.Tensor:
+    """Let one number for each channel broadcast against ``(N, C, ...)``."""
+    column: ad.Tensor = values
+    return column if x.ndim == 2 else column.reshape(-1, *(1,) * (x.ndim - 2))

@@ -82,3 +82,59 @@ def test_bad_input():
         init.calculate_gain("swoosh")
     with pytest.raises(ad.DomainError, match="std"):
         init.normal_(weight(), std=-1)
+
+
+def test_lecun_normal():
+    is_normal(init.lecun_normal_(weight()).numpy(), math.sqrt(1 / IN))
+
+
+def test_truncated_normal():
+    values = init.trunc_normal_(weight(), mean=0.5, std=0.25, a=0.0, b=1.0).numpy()
+    assert values.min() >= 0
+    assert values.max() <= 1
+    # of a normal cut at two deviations: 1 - 4 phi(2) / (Phi(2) - Phi(-2))
+    variance = 1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
+    np.testing.assert_allclose(values.std(), 0.25 * math.sqrt(variance), rtol=0.02)
+    assert abs(values.mean() - 0.5) < 0.005
+    with pytest.raises(ad.DomainError):
+        init.trunc_normal_(weight(), a=1, b=0)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3), (3, 2, 2, 2), (1, 4)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(ad.float32, 1e-6), (ad.float64, 1e-14)])
+def test_orthogonal(shape, dtype, tolerance):
+    w = init.orthogonal_(ad.zeros(shape, dtype=dtype), gain=2.0).numpy()
+    matrix = w.reshape(shape[0], -1) / 2
+    small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    np.testing.assert_allclose(small @ small.T, np.eye(len(small)), atol=10 * tolerance)
+
+
+def test_orthogonal_matrices_are_spread_evenly():
+    """Without the signs of R's diagonal the trace would lean to one side."""
+    rng = np.random.default_rng(0)
+    traces = [
+        np.trace(init.orthogonal_(ad.zeros((3, 3)), generator=rng).numpy()) for _ in range(2000)
+    ]
+    assert abs(np.mean(traces)) < 0.1
+    np.testing.assert_allclose(np.var(traces), 1, rtol=0.1)
+
+
+def test_eye():
+    assert (init.eye_(ad.zeros((2, 3))).numpy() == np.eye(2, 3)).all()
+    with pytest.raises(ad.ShapeError, match="no matrix"):
+        init.eye_(ad.zeros(3))
+
+
+@with_torch
+@pytest.mark.parametrize("slope", [None, 0.2, 0, 1])
+def test_gain_of_leaky_relu_is_pytorchs(slope):
+    expected = torch.nn.init.calculate_gain("leaky_relu", slope)
+    assert init.calculate_gain("leaky_relu", slope) == pytest.approx(expected)
+
+
+def test_more_bad_input():
+    with pytest.raises(ad.OptionError, match="slope of leaky_relu is 'x'"):
+        init.calculate_gain("leaky_relu", "x")
+    with pytest.raises(ad.ShapeError, match="no matrix"):
+        init.orthogonal_(ad.zeros(3))
+    assert init.orthogonal_(ad.zeros((0, 3))).shape == (0, 3)

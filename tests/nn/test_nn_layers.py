@@ -71,7 +71,7 @@ def test_linear_takes_what_becomes_an_array():
     expected = layer(ad.tensor([[1.0, 2.0]])).tolist()
     assert layer([[1.0, 2.0]]).tolist() == expected
     assert layer(np.array([[1.0, 2.0]], np.float32)).tolist() == expected
-    assert layer(ad.tensor([[1, 2]])).tolist() == expected
+    np.testing.assert_allclose(layer(ad.tensor([[1, 2]])).tolist(), expected, rtol=1e-5)
     model = nn.Sequential({"inner": nn.Sequential(layer)})
     with pytest.raises(ad.DTypeError, match=r"Linear 'inner\.0': an operand of type str"):
         model("text")
@@ -100,3 +100,89 @@ def test_activations_by_hand():
     assert nn.ReLU()(x).tolist() == [0, 0, 2]
     assert nn.Sigmoid()(ad.zeros(1)).tolist() == [0.5]
     np.testing.assert_allclose(nn.Tanh()(x).numpy(), np.tanh(x.numpy()), rtol=1e-6)
+
+
+@with_torch
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("lead", [(), (5,), (2, 4), (0,)])
+@precisions
+def test_bilinear_is_pytorchs(bias, lead, dtype, tolerance):
+    theirs = torch.nn.Bilinear(3, 4, 2, bias=bias, dtype=getattr(torch, dtype))
+    ours = nn.Bilinear(3, 4, 2, bias=bias, dtype=getattr(ad, dtype))
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(*lead, n)).astype(dtype) for n in (3, 4))
+    assert_same_as_torch(ours, theirs, [x, y], tolerance=tolerance)
+
+
+@with_torch
+def test_functions_are_pytorchs():
+    rng = np.random.default_rng(0)
+    x, y, w, b = (rng.normal(size=s) for s in ((5, 3), (5, 4), (2, 3, 4), (2,)))
+    ours, theirs = nn.functional, torch.nn.functional
+    assert_same_as_torch(ours.bilinear, theirs.bilinear, [x, y, w, b], tolerance=1e-10)
+    assert_same_as_torch(ours.linear, theirs.linear, [x, w[:, :, 0], b], tolerance=1e-10)
+
+
+@with_torch
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda nn: nn.Flatten(), (2, 3, 4)),
+        (lambda nn: nn.Flatten(0, 1), (2, 3, 4)),
+        (lambda nn: nn.Flatten(0), (3,)),
+        (lambda nn: nn.Flatten(-2), (0, 3, 4)),
+        (lambda nn: nn.Unflatten(1, (2, 3)), (4, 6)),
+        (lambda nn: nn.Unflatten(-1, (2, -1)), (4, 6)),
+    ],
+)
+def test_reshaping_is_pytorchs(make, shape):
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    assert_same_as_torch(make(nn), make(torch.nn), [x], tolerance=0)
+
+
+@with_torch
+@precisions
+def test_mlp_with_norm_and_dropout_is_a_sequential_of_pytorchs(dtype, tolerance):
+    made = torch.nn
+    theirs = made.Sequential(
+        made.Linear(4, 6), made.BatchNorm1d(6), made.GELU(), made.Dropout(0.3),
+        made.Linear(6, 5), made.BatchNorm1d(5), made.GELU(), made.Dropout(0.3),
+        made.Linear(5, 2),
+    ).to(getattr(torch, dtype))  # fmt: skip
+    ours = nn.MLP([4, 6, 5, 2], "gelu", "batch", 0.3, dtype=getattr(ad, dtype))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    x = np.random.default_rng(1).normal(size=(7, 4)).astype(dtype)
+    assert_same_as_torch(ours.eval(), theirs.eval(), [x], tolerance=tolerance)
+
+
+def test_options_of_an_mlp():
+    x = ad.ones((3, 2))
+    for norm in ("layer", "rms", "batch", nn.LayerNorm, lambda n: nn.GroupNorm(2, n)):
+        assert nn.MLP([2, 4, 1], norm=norm)(x).shape == (3, 1)
+    for name in ("leakyrelu", "leaky_relu", "prelu", "selu", "mish"):
+        assert nn.MLP([2, 4, 1], name, dtype=ad.float64)(x.astype(ad.float64)).dtype == ad.float64
+    model = nn.MLP([2, 2, 2], init="orthogonal")
+    weight = model[0].weight.detach().numpy()
+    np.testing.assert_allclose(weight @ weight.T, np.eye(2), atol=1e-6)
+    assert (nn.MLP([2, 2], init=nn.init.ones_)[0].weight.detach().numpy() == 1).all()
+    ad.random.seed(0)
+    weight = nn.MLP([300, 200], init="kaiming_normal")[0].weight
+    np.testing.assert_allclose(weight.detach().numpy().std(), (2 / 300) ** 0.5, rtol=0.02)
+    for options in ({"norm": "group"}, {"norm": 3}, {"init": "kaiming"}, {"init": 2}):
+        with pytest.raises(ad.OptionError, match=f"the {next(iter(options))} .* is unknown"):
+            nn.MLP([2, 3, 2], **options)
+    with pytest.raises(ad.DomainError, match="dropout"):
+        nn.MLP([2, 3, 2], dropout=2)
+
+
+def test_more_bad_input():
+    with pytest.raises(ad.ShapeError, match="differ before the last axis"):
+        nn.Bilinear(3, 4, 2)(ad.ones((5, 3)), ad.ones((6, 4)))
+    with pytest.raises(ad.ShapeError, match="has 5 features"):
+        nn.Bilinear(3, 4, 2)(ad.ones((5, 5)), ad.ones((5, 4)))
+    with pytest.raises(ad.ShapeError, match="has no axes from 1 to -1"):
+        nn.Flatten()(ad.ones(3))
+    with pytest.raises(ad.ShapeError, match=r"axis 1 of the input \(2, 5\) float32 can't be split"):
+        nn.Unflatten(1, (2, 3))(ad.ones((2, 5)))
+    with pytest.raises(ad.OptionError, match="ambiguous"):
+        nn.Unflatten(1, (-1, -1))

@@ -223,3 +223,210 @@ def test_sequential():
     assert [type(m) for m in model] == [nn.Linear, nn.Tanh]
     with pytest.raises(ad.IndexingError, match="2 modules"):
         model[5]
+
+
+def test_parts_by_path():
+    model = Model()
+    assert model.get_submodule("block.inner") is model.block.inner
+    assert model.get_submodule("") is model
+    assert model.get_parameter("block.inner.bias") is model.block.inner.bias
+    assert model.get_buffer("block.count") is model.block.count
+    with pytest.raises(ad.OptionError, match=r"Block 'block' has no submodule 'outer'.*inner"):
+        model.get_submodule("block.outer")
+    with pytest.raises(ad.OptionError, match=r"Linear has no parameter 'w'\. It has weight, bias"):
+        model.get_parameter("first.w")
+    with pytest.raises(ad.OptionError, match="no buffer 'weight'"):
+        model.get_buffer("first.weight")
+
+
+def test_casting_keeps_the_parameters_themselves():
+    model = Model()
+    model(ad.ones((2, 2))).sum().backward()
+    before = list(model.parameters())
+    assert model.double() is model
+    assert all(a is b for a, b in zip(before, model.parameters(), strict=True))
+    assert {p.dtype.name for p in model.parameters()} == {"float64"}
+    assert {p.grad.dtype.name for p in model.parameters()} == {"float64"}
+    assert model.block.count.dtype.name == "float64"
+    assert model(ad.ones((2, 2), dtype=ad.float64)).dtype.name == "float64"
+    assert model.half().first.weight.dtype.name == "float16"
+    assert model.float().first.weight.dtype.name == "float32"
+    frozen = nn.Linear(2, 2).requires_grad_(False).double()
+    assert not frozen.weight.requires_grad
+    assert nn.BatchNorm1d(2).double().num_batches_tracked.dtype.name == "int64"
+    for wrong in ("cpu", ad.int32, None, ad.complex64, 5):
+        with pytest.raises(ad.DTypeError, match="no real floating dtype"):
+            model.to(wrong)
+
+
+def test_hooks():
+    model = Model()
+    seen = []
+    handle = model.block.register_forward_hook(lambda m, args, y: seen.append((m, args, y)))
+    x = ad.ones((1, 2))
+    y = model(x)
+    assert seen[0][0] is model.block
+    assert seen[0][2] is y
+    handle.remove()
+    handle.remove()
+    model(x)
+    assert len(seen) == 1
+    with model.register_forward_pre_hook(lambda _, args: args[0] * 0):
+        assert model(x).tolist() == model(x * 0).tolist()
+    with model.register_forward_hook(lambda *_: 7):
+        assert model(x) == 7
+    assert model(x).tolist() == y.tolist()
+    with pytest.raises(ad.OptionError, match="can't be called"):
+        model.register_forward_hook(3)
+
+
+def test_a_module_is_no_part_of_itself():
+    model = Model()
+    with pytest.raises(ad.GraphError, match=r"Linear\.parent would .* as parent\. "):
+        model.block.inner.parent = model.block.inner
+    with pytest.raises(ad.GraphError, match=r"as parent\.block\.inner\. Keep .*tuple"):
+        model.block.inner.parent = model
+    model.block.inner.parent = (model,)
+    assert len(list(model.modules())) == 4
+
+
+def test_bad_states():
+    layer = nn.Linear(2, 1)
+    for state in (5, None, [1.0], "text"):
+        with pytest.raises(nn.StateDictError, match=r"is no state of a Linear\. Give a mapping"):
+            layer.load_state_dict(state)
+    with pytest.raises(nn.StateDictError, match=r"misshapen .*weight: .*str"):
+        layer.load_state_dict({"weight": "text", "bias": [1.0]})
+    with pytest.raises(nn.StateDictError, match=r"unexpected \(1\): 5"):
+        layer.load_state_dict({**layer.state_dict(), 5: 1})
+
+
+def test_buffers_stay_tensors_and_names_are_free():
+    block = Block()
+    with pytest.raises(ad.DTypeError, match="count is a buffer"):
+        block.count = 3
+    block.count = None
+    assert [name for name, _ in block.named_buffers()] == ["cache"]
+    del block.cache
+    assert not list(block.buffers())
+    with pytest.raises(ad.OptionError, match="already"):
+        block.register_module("training", nn.Identity())
+    with pytest.raises(ad.OptionError, match="no dot"):
+        block.register_module(3, nn.Identity())
+
+
+def test_errors_of_operations_say_in_which_module():
+    class Broken(nn.Module):
+        def forward(self, x):
+            return x @ ad.ones((9, 9))
+
+    with pytest.raises(ad.ShapeError) as caught:
+        nn.Sequential({"a": nn.Sequential(Broken())})(ad.ones((1, 2)))
+    assert caught.value.__notes__ == ["raised in Broken 'a.0' of Sequential"]
+
+
+def test_paths_follow_every_change_and_are_not_copied():
+    model = nn.Sequential(nn.ModuleDict({"a": nn.Linear(2, 2)}))
+
+    class Holder(nn.Module):
+        def __init__(self):
+            self.layers = nn.ModuleList([nn.Linear(2, 2)])
+
+        def forward(self, x):
+            return self.layers[-1](x)
+
+    model = Holder()
+    assert model(ad.ones(2)).node.scope[-1] == "layers.0: Linear"
+    model.layers.insert(0, nn.Identity())
+    assert model(ad.ones(2)).node.scope[-1] == "layers.1: Linear"
+    del model.layers[0]
+    assert model(ad.ones(2)).node.scope[-1] == "layers.0: Linear"
+    assert copy.deepcopy(model)(ad.ones(2)).node.scope[-1] == "layers.0: Linear"
+
+
+def test_lists_of_modules():
+    a, b, c = nn.Identity(), nn.ReLU(), nn.Tanh()
+    found = nn.ModuleList([a])
+    assert found.append(b) is found
+    found += [c]
+    assert list(found) == [a, b, c]
+    assert found[1] is b
+    assert found[-1] is c
+    assert isinstance(found[1:], nn.ModuleList)
+    assert list(found[::-1]) == [c, b, a]
+    assert c in found
+    assert nn.Identity() not in found
+    found.insert(1, c)
+    assert [name for name, _ in found.named_children()] == ["0", "1", "2", "3"]
+    assert list(found) == [a, c, b, c]
+    assert found.pop(0) is a
+    assert found.pop() is c
+    del found[:1]
+    assert list(found) == [b]
+    found[0] = a
+    assert list(found + nn.ModuleList([b])) == [a, b]
+    assert list(found) == [a]
+    for act in (
+        lambda: found[3],
+        lambda: found.pop(5),
+        lambda: found.insert(7, a),
+        lambda: found.__setitem__(2, a),
+        lambda: found.__delitem__(2),
+        lambda: found["0"],
+    ):
+        with pytest.raises(ad.IndexingError, match="ModuleList"):
+            act()
+    for act in (
+        lambda: found.append(3),
+        lambda: found.extend([a, nn.ReLU]),
+        lambda: found.insert(0, None),
+        lambda: found.__setitem__(0, None),
+        lambda: nn.ModuleList([1]),
+    ):
+        with pytest.raises(ad.DTypeError, match="not a module"):
+            act()
+    assert list(found) == [a]
+    with pytest.raises(ad.UnsupportedFunctionError, match="holds modules and can't be called"):
+        found(1)
+
+
+def test_sequential_is_a_list_too():
+    model = nn.Sequential({"a": nn.Linear(2, 3), "b": nn.ReLU(), "c": nn.Linear(3, 1)})
+    assert list(model[1:].state_dict()) == ["c.weight", "c.bias"]
+    longer = model + nn.Sequential(nn.Tanh())
+    assert isinstance(longer, nn.Sequential)
+    assert len(longer) == 4
+    assert longer[0] is model[0]
+    model.insert(1, nn.Tanh())
+    assert [name for name, _ in model.named_children()] == ["0", "1", "2", "3"]
+    assert isinstance(nn.MLP([2, 3, 1])[:2], nn.Sequential)
+
+
+def test_dicts_of_modules():
+    a, b, c = nn.Identity(), nn.ReLU(), nn.Tanh()
+    found = nn.ModuleDict({"a": a})
+    found["b"] = b
+    found.update([("c", c)])
+    assert list(found) == list(found.keys()) == ["a", "b", "c"]
+    assert list(found.values()) == [a, b, c]
+    assert list(found.items())[1] == ("b", b)
+    assert len(found) == 3
+    assert "b" in found
+    assert "d" not in found
+    assert found.pop("b") is b
+    del found["c"]
+    found["a"] = c
+    assert dict(found.items()) == {"a": c}
+    found.clear()
+    assert len(found) == 0
+    with pytest.raises(ad.IndexingError, match=r"\['x'\]: there is no such module\. Its keys"):
+        found["x"]
+    with pytest.raises(ad.OptionError, match="already"):
+        found["keys"] = a
+    with pytest.raises(ad.OptionError, match="Give names"):
+        found[3] = a
+    with pytest.raises(ad.DTypeError, match="not a module"):
+        found.update({"a": a, "b": 3})
+    assert len(found) == 0
+    with pytest.raises(ad.UnsupportedFunctionError, match=r"y = modules\[key\]"):
+        found(1)

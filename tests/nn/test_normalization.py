@@ -84,11 +84,106 @@ def test_layer_norm_is_exact_far_from_zero():
     np.testing.assert_allclose(y.numpy(), reference, atol=1e-9)
 
 
+@with_torch
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (1, 3, 2)])
 @pytest.mark.parametrize(
-    "layer", [nn.LayerNorm(3, dtype=ad.float64), nn.RMSNorm(3, dtype=ad.float64)]
+    "options",
+    [
+        {},
+        {"momentum": None},
+        {"momentum": 0.3, "eps": 1e-3},
+        {"affine": False},
+        {"track_running_stats": False},
+    ],
+)
+@precisions
+def test_batch_norm_is_pytorchs(shape, options, dtype, tolerance):
+    theirs = torch.nn.BatchNorm1d(3, dtype=getattr(torch, dtype), **options)
+    ours = nn.BatchNorm1d(3, dtype=getattr(ad, dtype), **options)
+    x = random(*shape, dtype=dtype, scale=3) + 1
+    x = x.astype(dtype)
+    randomized(theirs)
+    assert_same_as_torch(ours, theirs, [x], tolerance=tolerance)  # in training
+    for i in range(3):
+        y, z = ours(ad.asarray(x * i)), theirs(torch.tensor(x * i))
+    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), atol=3 * tolerance)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        found = ours.state_dict()[name]
+        assert str(found.dtype) == str(value.dtype).removeprefix("torch.")
+        np.testing.assert_allclose(found.numpy(), value.numpy(), rtol=10 * tolerance, atol=1e-7)
+    assert_same_as_torch(ours.eval(), theirs.eval(), [x], tolerance=tolerance)
+
+
+@with_torch
+@precisions
+def test_batch_norm_of_images_is_pytorchs(dtype, tolerance):
+    theirs = randomized(torch.nn.BatchNorm2d(3, dtype=getattr(torch, dtype)))
+    ours = nn.BatchNorm2d(3, dtype=getattr(ad, dtype))
+    x = random(2, 3, 4, 5, dtype=dtype)
+    assert_same_as_torch(ours, theirs, [x], tolerance=tolerance)
+    assert_same_as_torch(ours.eval(), theirs.eval(), [x], tolerance=tolerance)
+
+
+def test_batch_norm_starts_anew():
+    layer = nn.BatchNorm1d(2)
+    layer(ad.random.normal(size=(5, 2)))
+    assert layer.num_batches_tracked.item() == 1
+    layer.reset_parameters()
+    assert layer.num_batches_tracked.item() == 0
+    assert layer.running_mean.tolist() == [0, 0]
+    assert layer.running_var.tolist() == [1, 1]
+    assert repr(nn.BatchNorm1d(2, momentum=None, affine=False)).startswith(
+        "BatchNorm1d(2, momentum=None, affine=False)"
+    )
+
+
+@with_torch
+@pytest.mark.parametrize("shape", [(3, 6, 2), (2, 6, 5), (2, 6, 3, 4), (0, 6, 2)])
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@precisions
+def test_group_norm_is_pytorchs(shape, groups, dtype, tolerance):
+    theirs = randomized(torch.nn.GroupNorm(groups, 6, dtype=getattr(torch, dtype)))
+    ours = nn.GroupNorm(groups, 6, dtype=getattr(ad, dtype))
+    assert_same_as_torch(ours, theirs, [random(*shape, dtype=dtype)], tolerance=tolerance)
+
+
+def test_bad_batch_and_group_norm():
+    model = nn.Sequential({"a": nn.BatchNorm1d(3)})
+    before = {name: value.tolist() for name, value in model.state_dict().items()}
+    with pytest.raises(ad.ShapeError, match=r"BatchNorm1d 'a': .* has 1 value for each channel in"):
+        model(ad.ones((1, 3)))
+    with pytest.raises(ad.ShapeError, match=r"BatchNorm1d 'a': .* has 4 channels, the layer 3"):
+        model(ad.ones((2, 4)))
+    with pytest.raises(ad.ShapeError, match=r"has 4 axes\. Give \(N, C\) or \(N, C, L\)"):
+        model(ad.ones((2, 3, 4, 5)))
+    with pytest.raises(ad.DTypeError, match="holds no floats"):
+        model(ad.ones((2, 3), dtype=ad.int64))
+    assert {name: value.tolist() for name, value in model.state_dict().items()} == before
+    assert model.eval()(ad.ones((1, 3))).shape == (1, 3)
+    with pytest.raises(ad.OptionError, match="num_features"):
+        nn.BatchNorm1d(-1)
+    with pytest.raises(ad.DomainError, match="momentum"):
+        nn.BatchNorm1d(2, momentum=1.5)
+    with pytest.raises(ad.OptionError, match="7 channels can't be split into 2 groups"):
+        nn.GroupNorm(2, 7)
+    with pytest.raises(ad.ShapeError, match=r"GroupNorm: the input .* has not 4 channels"):
+        nn.GroupNorm(2, 4)(ad.ones((2, 6)))
+    with pytest.raises(ad.ShapeError, match="can't be split"):
+        functional.group_norm(ad.ones((2, 5)), 2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LayerNorm(3, dtype=ad.float64),
+        nn.RMSNorm(3, dtype=ad.float64),
+        nn.BatchNorm1d(3, track_running_stats=False, dtype=ad.float64),
+        nn.GroupNorm(1, 3, dtype=ad.float64),
+    ],
 )
 def test_gradcheck(layer):
-    assert ad.gradcheck(layer, (ad.tensor(random(2, 3), requires_grad=True),))
+    assert ad.gradcheck(layer, (ad.tensor(random(4, 3), requires_grad=True),))
 
 
 def test_bad_layer_norm():
