@@ -1,3 +1,15 @@
-"""The Transformer: attention, feed-forward layers, residuals and norms."""
+"""Transformers: encoder, decoder, both, and a language model."""
 
-__all__: list[str] = []
+from nn.transformer.gpt import GPT, GPTConfig
+from nn.transformer.layers import TransformerDecoderLayer, TransformerEncoderLayer
+from nn.transformer.stacks import Transformer, TransformerDecoder, TransformerEncoder
+
+__all__ = [
+    "GPT",
+    "GPTConfig",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+]
