@@ -30,6 +30,7 @@ class LayerCache:
         self._whole.check(keys, start, stop)
         if self._keys is None or self._values is None or start == 0:
             self._keys, self._values = self._room(keys), self._room(values)
+        _check_same(self._keys, keys)
         self._keys[:, :, start:stop] = keys
         self._values[:, :, start:stop] = values
         return self._keys[:, :, :stop], self._values[:, :, :stop]
@@ -40,6 +41,17 @@ class LayerCache:
 
     def __repr__(self) -> str:
         return f"LayerCache({self._index} of {self._whole!r})"
+
+
+def _check_same(kept: ad.Tensor, keys: ad.Tensor) -> None:
+    """Raise unless new keys are of as many examples, heads and features as those before."""
+    (*before, _, size), (*new, _, new_size) = kept.shape, keys.shape
+    if (*before, size) != (*new, new_size):
+        message = f"KeyValueCache: it holds {before[0]} examples with {before[1]} heads of {size}"
+        raise ad.ShapeError(
+            f"{message}, what is new are {new[0]} with {new[1]} heads of {new_size}. "
+            "Go on with the same batch, or clear() the cache."
+        )
 
 
 class KeyValueCache:

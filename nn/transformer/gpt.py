@@ -87,6 +87,10 @@ class GPTConfig:
         check_probability("GPTConfig", "dropout", self.dropout)
         check_activation("GPTConfig", self.activation)
         check_known("GPTConfig", "positions", self.positions, ("learned", "rotary"))
+        size = self.embed_dim // self.num_heads
+        if self.positions == "rotary" and size % 2:
+            message = f"GPTConfig: rotary positions turn pairs of features, a head has {size}"
+            raise ad.OptionError(f"{message}. Choose embed_dim / num_heads to be an even number.")
         check_positive("GPTConfig", "layer_norm_eps", self.layer_norm_eps, or_zero=True)
 
     @classmethod
