@@ -1,8 +1,42 @@
 """Optimisers: how parameters follow their gradients."""
 
+# ruff: noqa: F403, F405 - the schedules' public names, listed in their __all__
+from nn.optim import lr_scheduler
+from nn.optim.adagrad import Adadelta, Adagrad
 from nn.optim.adam import Adam, AdamW, NAdam
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
+from nn.optim.lbfgs import LBFGS
+from nn.optim.lion import Lion
+from nn.optim.lr_scheduler import *
 from nn.optim.optimizer import Optimizer
+from nn.optim.rmsprop import RMSprop
 from nn.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "NAdam", "Optimizer", "clip_grad_norm_", "clip_grad_value_"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "ChainedScheduler",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "Lion",
+    "MultiStepLR",
+    "NAdam",
+    "OneCycleLR",
+    "Optimizer",
+    "RMSprop",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "lr_scheduler",
+    "warmup_cosine",
+]

@@ -17,6 +17,9 @@ _BLOCK = 32_768
 _TORCHS_OWN = {"capturable", "differentiable", "foreach", "fused", "param_names"}
 """Options in PyTorch's state dicts that say how PyTorch computes, not what."""
 
+_RECENT = {"maximize", "decoupled_weight_decay"}
+"""Options that state dicts of older versions of PyTorch lack."""
+
 
 class Optimizer:
     """The base of all optimisers.
@@ -158,7 +161,7 @@ class Optimizer:
             if name not in state:
                 state[name] = ad.full_like(parameter.detach(), value)
         whole = [parameter.detach(), gradient, *(state[name] for name in memory)]
-        decay, maximize = group["weight_decay"], group.get("maximize", False)
+        decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
         decoupled = group.get("decoupled_weight_decay", False)
         for weights, slope, *remembered in _blocks(whole):
             along = -slope if maximize else slope
@@ -193,7 +196,9 @@ class Optimizer:
         Raises
         ------
         OptionError
-            If the groups differ in number or size.
+            If the groups differ in number or size, or are another optimiser's.
+        DomainError
+            If a saved option is out of its range.
         ShapeError
             If a state does not have its parameter's shape. Nothing was loaded then.
         """
@@ -203,27 +208,42 @@ class Optimizer:
         if sizes != saved_sizes:
             message = f"{self._name}: the saved groups have {saved_sizes} parameters"
             raise ad.OptionError(f"{message}, these {sizes}. Build the same groups first.")
-        own = [parameter for group in self.param_groups for parameter in group["params"]]
-        numbers = [number for group in saved for number in group["params"]]
-        options = [
-            {**own_group, **{k: v for k, v in other.items() if k not in {"params", *_TORCHS_OWN}}}
-            for own_group, other in zip(self.param_groups, saved, strict=True)
-        ]
-        for changed in options:
+        options, state = [], {}
+        for group, other in zip(self.param_groups, saved, strict=True):
+            missing = [name for name in self.defaults if name not in {*other, *_RECENT}]
+            if missing:
+                message = f"{self._name}: a saved group has no {missing[0]!r}"
+                raise ad.OptionError(f"{message}. Load the state of the same kind of optimiser.")
+            taken = {k: v for k, v in other.items() if k not in {"params", *_TORCHS_OWN}}
+            changed = {**group, **taken}
             self.check(changed)
-        found = state_dict["state"]
-        state = {
-            parameter: {
-                name: _restored(self._name, name, value, parameter)
-                for name, value in found[number].items()
-                if value is not None
-            }
-            for number, parameter in zip(numbers, own, strict=True)
-            if number in found
-        }
+            options.append(changed)
+            for number, parameter in zip(other["params"], group["params"], strict=True):
+                found = state_dict["state"].get(number)
+                if found is not None:
+                    state[parameter] = {
+                        name: self.restored(name, value, parameter, changed)
+                        for name, value in found.items()
+                        if value is not None
+                    }
         for group, changed in zip(self.param_groups, options, strict=True):
             group.update(changed)
         self.state = state
+
+    def restored(self, name: str, value: Any, parameter: ad.Tensor, group: dict[str, Any]) -> Any:
+        """Copy a saved value; arrays get the parameter's dtype and must have its shape."""
+        shape = getattr(value, "shape", None)
+        if shape is None:
+            return value
+        if tuple(shape) == () and name not in self.memory(group):
+            return value.item()  # PyTorch keeps the number of steps as a tensor
+        if tuple(shape) == parameter.shape:
+            return ad.asarray(value, dtype=parameter.dtype, copy=True)
+        message = f"{self._name}: the saved {name} is {ad.errors.describe(value)}"
+        raise ad.ShapeError(
+            f"{message}, its parameter {ad.errors.describe(parameter)}. "
+            "Load the state of the same parameters in the same order."
+        )
 
     def __repr__(self) -> str:
         lines = []
@@ -248,22 +268,6 @@ def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
 
 def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "params"}
-
-
-def _restored(operation: str, name: str, value: Any, parameter: ad.Tensor) -> Any:
-    """Copy a saved value; arrays get the parameter's dtype."""
-    shape = getattr(value, "shape", None)
-    if shape is None:
-        return value
-    if tuple(shape) == parameter.shape:
-        return ad.asarray(value, dtype=parameter.dtype, copy=True)
-    if tuple(shape) == ():  # PyTorch keeps the number of steps as a tensor
-        return value.item()
-    message = f"{operation}: the saved {name} is {ad.errors.describe(value)}"
-    raise ad.ShapeError(
-        f"{message}, its parameter {ad.errors.describe(parameter)}. "
-        "Load the state of the same parameters in the same order."
-    )
 
 
 def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names: str) -> None:

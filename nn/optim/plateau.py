@@ -1,0 +1,146 @@
+"""A schedule that waits until nothing improves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import autodiff as ad
+from nn.checks import check_known, check_size
+from nn.optim.optimizer import Optimizer, check_at_least
+
+__all__ = ["ReduceLROnPlateau"]
+
+
+class ReduceLROnPlateau:
+    r"""A lower rate, :math:`\eta \leftarrow \max(f \eta, \eta_\text{min})`, when nothing improves.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    mode : {"min", "max"}
+        Whether less or more of the metric is better.
+    factor : float
+        The factor f, from 0 to below 1.
+    patience : int
+        How many steps in a row may be no better before the rate falls.
+    threshold : float
+        How much better than the best counts.
+    threshold_mode : {"rel", "abs"}
+        Whether that is a share of the best or a difference.
+    cooldown : int
+        How many steps after a change do not count.
+    min_lr : float or sequence of float
+        The least rate, of all groups or of each.
+    eps : float
+        A change of the rate by less is left out.
+
+    Raises
+    ------
+    DomainError
+        If a number is out of its range.
+    OptionError
+        If it is not an optimiser, or for an unknown mode.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=0.5)
+    >>> schedule = nn.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.25]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        name = "ReduceLROnPlateau"
+        if not isinstance(optimizer, Optimizer):
+            message = f"{name}: a {type(optimizer).__name__} is no optimiser"
+            raise ad.OptionError(f"{message}. Give one of nn.optim.")
+        if not 0 <= factor < 1:
+            raise ad.DomainError(f"{name}: factor is {factor}. Give a number from 0 to below 1.")
+        check_at_least(name, {"threshold": threshold, "eps": eps}, 0, "threshold", "eps")
+        groups = len(optimizer.param_groups)
+        least = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
+        if len(least) != groups:
+            message = f"{name}: min_lr has {len(least)} numbers for {groups} groups"
+            raise ad.OptionError(f"{message}. Give one number, or one for each group.")
+        self.optimizer = optimizer
+        self.mode = check_known(name, "mode", mode, ("min", "max"))
+        self.factor = factor
+        self.patience = check_size(name, "patience", patience)
+        self.threshold = threshold
+        self.threshold_mode = check_known(name, "threshold_mode", threshold_mode, ("rel", "abs"))
+        self.cooldown = check_size(name, "cooldown", cooldown)
+        self.min_lrs = least
+        self.eps = eps
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = 0
+        self.cooldown_counter = 0
+        self.last_epoch = 0
+        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+
+    def step(self, metrics: Any) -> None:
+        """Note a metric, a number; lower the rates if patience is over.
+
+        A NaN is no better than anything.
+        """
+        value = float(metrics.detach() if isinstance(metrics, ad.Tensor) else metrics)
+        self.last_epoch += 1
+        better = self._is_better(value)
+        if better:
+            self.best = value
+        self.num_bad_epochs = 0 if better else self.num_bad_epochs + 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            self.cooldown_counter = self.cooldown
+            self.num_bad_epochs = 0
+            for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+                lower = max(group["lr"] * self.factor, least)
+                if group["lr"] - lower > self.eps:
+                    group["lr"] = lower
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _is_better(self, value: float) -> bool:
+        sign = 1 if self.mode == "max" else -1
+        if self.threshold_mode == "rel":
+            return sign * value > sign * self.best * (1 + sign * self.threshold)
+        return sign * value > sign * self.best + self.threshold
+
+    def get_last_lr(self) -> list[float]:
+        """Return the groups' rates as the last step left them."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimiser."""
+        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave, here or in PyTorch.
+
+        Raises
+        ------
+        OptionError
+            If it is no state of this schedule. Nothing was loaded then.
+        """
+        own = self.state_dict()
+        missing = [name for name in own if name not in state_dict]
+        if missing:
+            message = f"ReduceLROnPlateau: the saved state has no {missing[0]!r}"
+            raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
+        self.__dict__.update({name: state_dict[name] for name in own})

@@ -1,0 +1,593 @@
+"""Schedules: learning rates that change as training goes on.
+
+Each is a formula for the rate at step t (an epoch or a batch: whatever :meth:`Schedule.step`
+is called after), from the rate that the optimiser began with.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import autodiff as ad
+from nn.checks import check_size
+from nn.optim.optimizer import Optimizer, check_at_least
+
+__all__ = [
+    "ChainedScheduler",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "SequentialLR",
+    "StepLR",
+    "warmup_cosine",
+]
+
+
+class LRScheduler:
+    """The base of all schedules.
+
+    A subclass defines :meth:`rate`. Several schedules of one optimiser multiply: where the
+    rate is not what this schedule left, a step scales it by the ratio of the formula's
+    values.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Attributes
+    ----------
+    base_lrs : list of float
+        The groups' rates at first, kept in the groups as "initial_lr".
+    last_epoch : int
+        The number t of the step.
+
+    Raises
+    ------
+    OptionError
+        If it is not an optimiser, or goes on from a step of one that has not begun.
+    """
+
+    absolute = False
+    """Whether the formula says the rate whatever others did to it."""
+
+    floor = 0.0
+    """What is below the part of the rate that is scaled."""
+
+    unsaved: tuple[str, ...] = ("optimizer",)
+    """What is no part of the state: it is given anew, or follows from the rest."""
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        if not isinstance(optimizer, Optimizer):
+            message = f"{type(self).__name__}: a {type(optimizer).__name__} is no optimiser"
+            raise ad.OptionError(f"{message}. Give one of nn.optim.")
+        self.optimizer = optimizer
+        for group in optimizer.param_groups:
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                message = f"{type(self).__name__}: last_epoch is {last_epoch}, but a group has no"
+                raise ad.OptionError(f"{message} 'initial_lr'. Load the optimiser's state first.")
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch: float = last_epoch
+        self._last_lr: list[float] = []
+        self.step()
+
+    def rate(self, base: float, t: float, index: int) -> float:
+        """Return the rate at step t of a group that began with ``base``, by its index."""
+        raise NotImplementedError(f"{type(self).__name__} does not define rate.")
+
+    def step(self, epoch: float | None = None) -> None:
+        """Go to the next step, or to one that is named, and set the groups' rates."""
+        former, named = self.last_epoch, epoch is not None
+        now = former + 1 if epoch is None else epoch
+        rates = []
+        for i, (group, base) in enumerate(
+            zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+        ):
+            lr, new = group["lr"], self.rate(base, now, i)
+            if not (self.absolute or named):
+                old = self.rate(base, former, i) if former >= 0 else base
+                if lr != old != self.floor:
+                    new = self.floor + (lr - self.floor) * (new - self.floor) / (old - self.floor)
+            rates.append(new)
+        self.last_epoch = now
+        for group, new in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = new
+        self._last_lr = rates
+
+    def get_last_lr(self) -> list[float]:
+        """Return the groups' rates as the last step left them."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimiser, whose own state has the rates, and functions."""
+        return {
+            name: list(value) if isinstance(value, list) else value
+            for name, value in self.__dict__.items()
+            if name not in self.unsaved
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave, here or in PyTorch.
+
+        Raises
+        ------
+        OptionError
+            If it is no state of a schedule. Nothing was loaded then.
+        """
+        own = self.state_dict()
+        missing = [name for name in own if name not in state_dict]
+        if missing:
+            message = f"{type(self).__name__}: the saved state has no {missing[0]!r}"
+            raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
+        self.__dict__.update({name: state_dict[name] for name in own})
+
+    def __repr__(self) -> str:
+        hidden = {"base_lrs", "_last_lr"}
+        options = [f"{k}={v}" for k, v in self.state_dict().items() if k not in hidden]
+        return f"{type(self).__name__}({', '.join(options)})"
+
+
+class LambdaLR(LRScheduler):
+    r"""Any function of the step: :math:`\eta_t = \eta_0 f(t)`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    lr_lambda : callable or list of callable
+        The function f of t, or one for each group. Functions are not part of the state.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=0.5)
+    >>> schedule = nn.optim.LambdaLR(optimizer, lambda t: 1 / (1 + t))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
+    """
+
+    absolute = True
+    unsaved = ("optimizer", "lr_lambdas")
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
+        groups = len(optimizer.param_groups) if isinstance(optimizer, Optimizer) else 0
+        several = isinstance(lr_lambda, (list, tuple))
+        functions = list(lr_lambda) if several else [lr_lambda] * groups
+        if len(functions) != groups or not all(map(callable, functions)):
+            message = f"LambdaLR: lr_lambda is {lr_lambda!r}"
+            raise ad.OptionError(f"{message}. Give a function, or one for each of {groups} groups.")
+        self.lr_lambdas: list[Callable[[float], float]] = functions
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:
+        """Return ``base * f(t)``."""
+        return base * self.lr_lambdas[index](t)
+
+
+class StepLR(LRScheduler):
+    r"""A factor every so many steps: :math:`\eta_t = \eta_0 \gamma^{\lfloor t / s \rfloor}`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+        The number s of steps between changes.
+    gamma : float
+        The factor.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=0.5)
+    >>> schedule = nn.optim.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for _ in range(4):
+    ...     schedule.step()
+    >>> optimizer.param_groups[0]["lr"]
+    0.125
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        self.step_size = check_size("StepLR", "step_size", step_size, least=1)
+        self.gamma = _not_negative("StepLR", gamma=gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return ``base * gamma ** (t // step_size)``."""
+        factor: float = self.gamma ** (t // self.step_size)
+        return base * factor
+
+
+class MultiStepLR(LRScheduler):
+    r"""A factor at each milestone: :math:`\eta_t = \eta_0 \gamma^{|\{m \le t\}|}`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    milestones : sequence of int
+        The steps m at which the rate changes.
+    gamma : float
+        The factor.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+    ) -> None:
+        self.milestones = sorted(milestones)
+        self.gamma = _not_negative("MultiStepLR", gamma=gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return ``base`` times one factor for each milestone that was reached."""
+        return base * float(self.gamma ** bisect_right(self.milestones, t))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state; PyTorch counts its milestones."""
+        super().load_state_dict(state_dict)
+        self.milestones = sorted(Counter(self.milestones).elements())
+
+
+class ExponentialLR(LRScheduler):
+    r"""A factor at every step: :math:`\eta_t = \eta_0 \gamma^t`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    gamma : float
+        The factor.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        self.gamma = _not_negative("ExponentialLR", gamma=gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return ``base * gamma ** t``."""
+        factor: float = self.gamma**t
+        return base * factor
+
+
+class LinearLR(LRScheduler):
+    r"""From one factor to another along a line: the usual warm-up.
+
+    .. math:: \eta_t = \eta_0 \left(a + (b - a) \frac{\min(t, T)}{T}\right)
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    start_factor, end_factor : float
+        The factors a, above 0 and up to 1, and b, from 0 to 1.
+    total_iters : int
+        The number T of steps between them.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = nn.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> for _ in range(3):
+    ...     print(schedule.get_last_lr())
+    ...     schedule.step()
+    [0.5]
+    [0.75]
+    [1.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
+            message = f"LinearLR: the factors are {start_factor} and {end_factor}"
+            raise ad.DomainError(f"{message}. Give numbers from 0 to 1, the first above 0.")
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = check_size("LinearLR", "total_iters", total_iters, least=1)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return ``base`` times a factor between both."""
+        share = min(t, self.total_iters) / self.total_iters
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
+
+
+class CosineAnnealingLR(LRScheduler):
+    r"""Down along half a cosine [1]_, and up again where there are more steps.
+
+    .. math:: \eta_t = \eta_\text{min} + \frac{\eta_0 - \eta_\text{min}}2
+       \left(1 + \cos \frac{\pi t}{T}\right)
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+        The number T of steps until the rate is least.
+    eta_min : float
+        The least rate.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm
+       restarts", ICLR 2017, eq. 5.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = nn.optim.CosineAnnealingLR(optimizer, T_max=2, eta_min=0.5)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.75]
+    """
+
+    unsaved = ("optimizer", "floor")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_max: int,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        self.T_max = check_size("CosineAnnealingLR", "T_max", T_max, least=1)
+        self.eta_min = self.floor = _not_negative("CosineAnnealingLR", eta_min=eta_min)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return the cosine's value."""
+        return _cosine(base, self.eta_min, t / self.T_max)
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    r"""Down along half a cosine, again and again, each time ``T_mult`` times as long [1]_.
+
+    .. math:: \eta_t = \eta_\text{min} + \frac{\eta_0 - \eta_\text{min}}2
+       \left(1 + \cos \frac{\pi\, t_i}{T_i}\right)
+
+    with :math:`t_i` the steps since the last restart and :math:`T_i = T_0\, m^i`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_0 : int
+        The steps until the first restart.
+    T_mult : int
+        The factor m, 1 or more.
+    eta_min : float
+        The least rate.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Notes
+    -----
+    After every batch, ``step(epoch + batch / batches)`` names a step between two epochs.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm
+       restarts", ICLR 2017.
+    """
+
+    absolute = True
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_0: int,
+        T_mult: int = 1,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        name = "CosineAnnealingWarmRestarts"
+        self.T_0 = check_size(name, "T_0", T_0, least=1)
+        self.T_mult = check_size(name, "T_mult", T_mult, least=1)
+        self.eta_min = _not_negative(name, eta_min=eta_min)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
+        """Return the cosine's value since the last restart."""
+        length = self.T_0
+        if self.T_mult == 1:
+            t %= length
+        while t >= length:
+            t -= length
+            length *= self.T_mult
+        return _cosine(base, self.eta_min, t / length)
+
+
+class SequentialLR(LRScheduler):
+    """One schedule after another, each counting its steps from 0.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    schedulers : sequence of LRScheduler
+        Of this optimiser, all made before.
+    milestones : sequence of int
+        The steps at which the second, third, ... begin.
+    last_epoch : int
+        The step to go on from; -1 to begin.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> warmup = nn.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> decay = nn.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = nn.optim.SequentialLR(optimizer, [warmup, decay], milestones=[2])
+    >>> for _ in range(4):
+    ...     print(schedule.get_last_lr())
+    ...     schedule.step()
+    [0.5]
+    [0.75]
+    [1.0]
+    [0.5]
+    """
+
+    absolute = True
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
+        self._schedulers = _of_one("SequentialLR", schedulers, optimizer)
+        self._milestones = list(milestones)
+        if len(milestones) != len(schedulers) - 1 or sorted(milestones) != self._milestones:
+            message = f"SequentialLR: {len(schedulers)} schedules and the milestones {milestones}"
+            raise ad.OptionError(f"{message}. Give one rising step between each two schedules.")
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, t: float, index: int) -> float:
+        """Return the rate of the schedule whose turn it is."""
+        turn = bisect_right(self._milestones, t)
+        start = self._milestones[turn - 1] if turn else 0
+        return self._schedulers[turn].rate(base, t - start, index)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, the schedules' among it."""
+        states = [schedule.state_dict() for schedule in self._schedulers]
+        return {**super().state_dict(), "_schedulers": states}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state, the schedules' among it."""
+        _load_parts(self._schedulers, state_dict)
+        super().load_state_dict({**state_dict, "_schedulers": self._schedulers})
+
+
+class ChainedScheduler:
+    """Several schedules at once: their factors multiply.
+
+    Parameters
+    ----------
+    schedulers : sequence of LRScheduler
+        Of one optimiser. One step goes through them in this order; a formula that says the
+        rate whatever others did (``LambdaLR``, warm restarts) must be the first.
+    optimizer : Optimizer, optional
+        At first the schedules'.
+    """
+
+    def __init__(
+        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
+    ) -> None:
+        first = schedulers[0].optimizer if schedulers else None
+        self.optimizer = optimizer or first
+        self._schedulers = _of_one("ChainedScheduler", schedulers, self.optimizer)
+
+    def step(self) -> None:
+        """Step through all schedules."""
+        for schedule in self._schedulers:
+            schedule.step()
+
+    def get_last_lr(self) -> list[float]:
+        """Return the groups' rates as the last step left them."""
+        return self._schedulers[-1].get_last_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the schedules' states."""
+        return {"_schedulers": [schedule.state_dict() for schedule in self._schedulers]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the schedules' states."""
+        _load_parts(self._schedulers, state_dict)
+
+
+def warmup_cosine(
+    optimizer: Optimizer, warmup_steps: int, total_steps: int, eta_min: float = 0.0
+) -> SequentialLR:
+    """Rise along a line, then fall along half a cosine: what Transformers are trained with.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    warmup_steps : int
+        The step at which the optimiser's own rate is reached, 1 or more; step t before has
+        ``(t + 1) / (warmup_steps + 1)`` of it.
+    total_steps : int
+        The step at which the rate is least.
+    eta_min : float
+        The least rate.
+
+    Examples
+    --------
+    >>> import nn
+    >>> optimizer = nn.optim.AdamW([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = nn.optim.warmup_cosine(optimizer, 1, 3)
+    >>> for _ in range(4):
+    ...     print(round(schedule.get_last_lr()[0], 3))
+    ...     schedule.step()
+    0.5
+    1.0
+    0.5
+    0.0
+    """
+    warmup = LinearLR(optimizer, 1 / (warmup_steps + 1), total_iters=warmup_steps)
+    decay = CosineAnnealingLR(optimizer, total_steps - warmup_steps, eta_min)
+    return SequentialLR(optimizer, [warmup, decay], [warmup_steps])
+
+
+def _cosine(highest: float, lowest: float, share: float) -> float:
+    return lowest + (highest - lowest) * (1 + math.cos(math.pi * share)) / 2
+
+
+def _not_negative(schedule: str, **option: float) -> float:
+    """Return an option; raise DomainError for a negative one."""
+    ((name, value),) = option.items()
+    check_at_least(schedule, option, 0, name)
+    return value
+
+
+def _of_one(name: str, schedulers: Sequence[Any], optimizer: Any) -> list[LRScheduler]:
+    """Return the schedules as a list; raise unless there are some, all of the optimiser."""
+    fit = [isinstance(s, LRScheduler) and s.optimizer is optimizer for s in schedulers]
+    if not fit or not all(fit):
+        message = (
+            f"{name}: there is no schedule"
+            if not fit
+            else (f"{name}: schedule {fit.index(False)} is not one of this optimiser")
+        )
+        raise ad.OptionError(f"{message}. Give schedules such as LinearLR(optimizer, ...).")
+    return list(schedulers)
+
+
+def _load_parts(schedulers: list[LRScheduler], state_dict: Mapping[str, Any]) -> None:
+    """Load each schedule's state; raise unless there is one for each."""
+    states = state_dict.get("_schedulers", ())
+    if len(states) != len(schedulers):
+        message = f"the saved state has {len(states)} schedules, these are {len(schedulers)}"
+        raise ad.OptionError(f"{message}. Build the same schedules first.")
+    for schedule, state in zip(schedulers, states, strict=True):
+        schedule.load_state_dict(state)
