@@ -19,6 +19,8 @@ from autodiff.checking.locate import all_records_at, find_guilty, first_random
 from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
 from autodiff.checking.report import Entry, GradientReport, Guilty, InputRow, Kink
+from autodiff.checking.second import find_guilty_again
+from autodiff.checking.state import kept
 from autodiff.checking.variables import Arguments, arguments_of, lent
 from autodiff.errors import GradientCheckError, OptionError
 
@@ -143,7 +145,7 @@ def gradcheck(
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)._replace(captured=[])
-    with lent(arguments), np.errstate(all="ignore"):
+    with kept(f, arguments.positional, arguments.module), lent(arguments), np.errstate(all="ignore"):
         given = [np.array(variable.tensor.array) for variable in arguments.variables]
         report = _check(f, arguments, settings, mode, 1, progress, given)
         if order == 2 and report.ok:
@@ -325,7 +327,21 @@ def _second(
     generator = np.random.default_rng(settings.seed + 1)
     function = Function(f, arguments, settings.probes, generator, given)
     projected = gradient_projection(f, function, generator)
-    return _check(projected, arguments, settings, mode, 2, progress, given)
+    try:
+        report = _check(projected, arguments, settings, mode, 2, progress, given)
+    except Exception as error:
+        guilty = find_guilty_again(function)
+        if guilty is None:
+            raise
+        drawn = partial(sweep, projected, arguments, settings, given)
+        note = f"The gradient can't be differentiated: {error}"
+        return _report(
+            function, given, "full", 2, settings, drawn, [], {}, notes=(note,), guilty=guilty
+        )
+    if not report.wrong:
+        return report
+    guilty = find_guilty_again(function) or report.guilty
+    return replace(report, guilty=guilty, notes=() if guilty is not None else report.notes)
 
 
 def _with_second(first: GradientReport, second: GradientReport) -> GradientReport:

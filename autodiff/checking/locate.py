@@ -19,7 +19,8 @@ from autodiff.engine.outputs import Cotangents
 from autodiff.namespace import NUMPY
 
 __all__ = [
-    "Record", "all_records_at", "cast_up", "find_guilty", "first_random", "guilty_of", "rule_alone",
+    "Record", "all_records_at", "cast_up", "draw", "find_guilty", "first_random", "guilty_of",
+    "records_at", "rule_alone",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -66,11 +67,11 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
     hint : str
         What to look for where every rule is right.
     """
-    records = _records_at(function, function.point)
+    records = records_at(function, function.point)
     runs = [records]
     if function.captured or any(x.dtype != np.float64 for x in given):
         with own_precision(function.captured):
-            runs.append(_records_at(function, given))
+            runs.append(records_at(function, given))
     for run in runs:
         rng = np.random.default_rng(0)
         found: list[Guilty] = []
@@ -104,7 +105,7 @@ def all_records_at(function: Function, point: list[Array]) -> list[Record]:
     return recorder.records
 
 
-def _records_at(function: Function, point: list[Array]) -> list[Record]:
+def records_at(function: Function, point: list[Array]) -> list[Record]:
     """Evaluate, and return the operations that the outputs depend on, in order."""
     recorder = _Recorder()
     outputs = function.run(point, recorder)
@@ -116,7 +117,7 @@ def _find_cut(function: Function, records: list[Record]) -> Guilty | None:
     """Find the first operand that depends on the inputs, but through which no gradient flows."""
     rng = np.random.default_rng(0)
     nearby = [x * (1 + 1e-3 * rng.uniform(0.5, 1, x.shape)) + 1e-3 for x in function.point]
-    for one, other in zip(records, _records_at(function, nearby), strict=False):
+    for one, other in zip(records, records_at(function, nearby), strict=False):
         if one.primitive is not other.primitive:
             return None
         for position, (value, moved) in enumerate(zip(one.values, other.values, strict=False)):
@@ -147,7 +148,7 @@ def _check_rule(record: Record, position: int, rng: np.random.Generator) -> Guil
         return None
     parts = record.out if isinstance(record.out, tuple) else (record.out,)
     epsilon = max(float(np.finfo(x.dtype).eps) for x in (value, *parts) if x.dtype.kind in "fc")
-    weights = [_draw(part, rng) for part in parts]
+    weights = [draw(part, rng) for part in parts]
     try:
         gradient = rule_alone(record, position, weights)
     except Exception as error:  # noqa: BLE001 - whatever a user's rule raises is its fault
@@ -210,7 +211,8 @@ def guilty_of(record: Record, position: int, computed: float, expected: float, m
     return Guilty(primitive.name, name, record.origin + more, computed, expected)
 
 
-def _draw(part: Array, rng: np.random.Generator) -> Array:
+def draw(part: Array, rng: np.random.Generator) -> Array:
+    """Draw upstream gradients of an array's shape and dtype."""
     def real() -> Any:
         return rng.uniform(0.5, 1.5, part.shape) * rng.choice([-1.0, 1.0], part.shape)
 

@@ -11,6 +11,7 @@ from autodiff.checking.check import Checker, Settings
 from autodiff.checking.differences import Differences, Line, complex_step
 from autodiff.checking.function import Function
 from autodiff.checking.kinks import ANALYTIC
+from autodiff.checking.state import kept
 from autodiff.checking.variables import Arguments, lent
 from autodiff.errors import MissingExtraError, OptionError
 
@@ -38,7 +39,7 @@ def sweep(
     entry: Entry,
 ) -> Sweep:
     """Evaluate the estimators for one entry at steps from half its scale to nothing."""
-    with lent(arguments):
+    with kept(f, arguments.positional, arguments.module), lent(arguments):
         generator = np.random.default_rng(settings.seed)
         function = Function(f, arguments, settings.probes, generator, given)
         checker = Checker(function, given, settings)

@@ -94,6 +94,8 @@ class Guilty(NamedTuple):
         on the inputs.
     at_kink : bool
         The rule is wrong where the operation bends: what it chooses there is no subgradient.
+    again : bool
+        The rule is right, but differentiated once more it is wrong.
     """
 
     operation: str
@@ -104,8 +106,19 @@ class Guilty(NamedTuple):
     others: int = 0
     cut_off: bool = False
     at_kink: bool = False
+    again: bool = False
 
     def __str__(self) -> str:
+        if self.again:
+            numbers = f"is wrong ({self.computed:.6g}, differences give {self.expected:.6g})"
+            if self.computed != self.computed:  # noqa: PLR0124 - NaN: it raised
+                numbers = "fails"
+            return (
+                f"the derivative rule of {self.operation} for its operand {self.operand!r} is "
+                f"right, but its own derivative {numbers}: called at {self.origin}. A rule is "
+                "differentiated if it uses operators, xp and other operations on what it reads: "
+                "no .detach(), and nothing of NumPy itself."
+            )
         if self.at_kink:
             return (
                 f"the derivative rule of {self.operation} for its operand {self.operand!r} gives "

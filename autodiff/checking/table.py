@@ -67,7 +67,7 @@ def _verdict(report: GradientReport) -> str:
         of = len(report.inputs)
         return "WRONG" if of == 1 else f"WRONG for {wrong} of {of} inputs"
     if not total:
-        return "NOT CHECKED"
+        return "NOT CHECKED" if report.guilty is None else "FAILED"
     left = []
     if counts["unresolved"]:
         left.append(f"{counts['unresolved']:,} of {total:,} {things} could not be resolved")

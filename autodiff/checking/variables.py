@@ -196,13 +196,11 @@ def _variables(pairs: list[tuple[str, Any]]) -> tuple[Variable, ...]:
 
 @contextmanager
 def lent(arguments: Arguments) -> Iterator[None]:
-    """Give every variable its array and node back at the end, and a module its buffers.
+    """Give every variable its array and node back at the end.
 
     What the function captured and was cast up meanwhile is given back, too.
     """
     held = [(v.tensor, v.tensor.array, v.tensor.node) for v in arguments.variables]
-    buffers = getattr(arguments.module, "named_buffers", None)
-    kept = [(b, b.array, np.array(b.array)) for _, b in buffers()] if buffers else []
     try:
         yield
     finally:
@@ -211,6 +209,3 @@ def lent(arguments: Arguments) -> Iterator[None]:
         for handle, array, node in held:
             handle.array = array
             handle.node = node
-        for handle, array, values in kept:
-            array[...] = values
-            handle.array = array
