@@ -145,7 +145,11 @@ def gradcheck(
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)._replace(captured=[])
-    with kept(f, arguments.positional, arguments.module), lent(arguments), np.errstate(all="ignore"):
+    with (
+        kept(f, arguments.positional, arguments.module),
+        lent(arguments),
+        np.errstate(all="ignore"),
+    ):
         given = [np.array(variable.tensor.array) for variable in arguments.variables]
         report = _check(f, arguments, settings, mode, 1, progress, given)
         if order == 2 and report.ok:
@@ -334,7 +338,7 @@ def _second(
         if guilty is None:
             raise
         drawn = partial(sweep, projected, arguments, settings, given)
-        note = f"The gradient can't be differentiated: {error}"
+        note = f"The gradient can't be differentiated ({type(error).__name__}): {error}"
         return _report(
             function, given, "full", 2, settings, drawn, [], {}, notes=(note,), guilty=guilty
         )

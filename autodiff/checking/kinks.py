@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.engine.origin import caller
+from autodiff.checking.origins import Origins
 
 __all__ = ["ANALYTIC", "BRANCHES", "CONTROL_FLOW", "Trace", "Watch", "branches_of"]
 
@@ -160,6 +160,7 @@ class Trace:
         self.steps: list[Step] = []
         self.epsilon = float(np.finfo(np.float64).eps)
         self._variables = tuple(variables)
+        self._origins = Origins()
         self._depending: dict[int, bool] = {}  # by a node's number: to hold no graph
 
     def __call__(
@@ -168,7 +169,7 @@ class Trace:
         """Note an operation (an observer of the engine's)."""
         read = branches_of(primitive)
         branches = None if read is None else np.asarray(read(out, *values, **options))
-        self.steps.append(Step(primitive, branches, caller()))
+        self.steps.append(Step(primitive, branches, self._origins.of(node)))
         if not self._depending:
             self._depending = {v.tensor.node.number: True for v in self._variables}
         if self._depends(node):

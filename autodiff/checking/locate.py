@@ -9,12 +9,12 @@ import numpy as np
 from autodiff.checking.differences import Differences, Estimate, default_step
 from autodiff.checking.function import Function, Sample
 from autodiff.checking.kinks import branches_of
+from autodiff.checking.origins import Origins
 from autodiff.checking.report import LEAVING, Guilty
 from autodiff.checking.variables import own_precision
 from autodiff.checking.verdict import WRONG, judge
 from autodiff.engine.backward import propagate
 from autodiff.engine.node import Leaf, Node, clock
-from autodiff.engine.origin import caller
 from autodiff.engine.outputs import Cotangents
 from autodiff.namespace import NUMPY
 
@@ -44,11 +44,13 @@ class Record(NamedTuple):
 class _Recorder:
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self._origins = Origins()
 
     def __call__(
         self, primitive: Any, values: Any, out: Any, options: dict[str, Any], node: Any
     ) -> None:
-        self.records.append(Record(primitive, tuple(values), out, options, node, caller()))
+        origin = self._origins.of(node)
+        self.records.append(Record(primitive, tuple(values), out, options, node, origin))
 
 
 def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, str]:
@@ -213,6 +215,7 @@ def guilty_of(record: Record, position: int, computed: float, expected: float, m
 
 def draw(part: Array, rng: np.random.Generator) -> Array:
     """Draw upstream gradients of an array's shape and dtype."""
+
     def real() -> Any:
         return rng.uniform(0.5, 1.5, part.shape) * rng.choice([-1.0, 1.0], part.shape)
 

@@ -93,15 +93,26 @@ def fast(checker: Checker, k: int) -> VariableCheck:
     for _ in range(checker.settings.probes):
         entry = checker.project(k, everything)
         entries.append(entry)
-        if entry.verdict in (WRONG, KINK) or (entry.verdict == UNRESOLVED and entry.reason):
+        if entry.verdict in _SUSPECT or (entry.verdict == UNRESOLVED and entry.reason):
             found = _bisect(checker, k) or [entry]
             checked = f"{x.size:,} by {len(entries)}"
-            return VariableCheck(found, Counter(e.verdict for e in found), checked)
+            counts = Counter(e.verdict for e in found)
+            right = nlargest(KEPT, (e for e in found if e.verdict == OK), key=gravity)
+            return VariableCheck([e for e in found if e.verdict != OK] + right, counts, checked)
     if checker.own is not None:
         entries.append(checker.own.worst(k))
     counts = Counter(entry.verdict for entry in entries)
     checked = f"{x.size:,} by {len(entries)}"
     return VariableCheck(entries, counts, checked, checker.hidden(k, entries))
+
+
+_SUSPECT = (WRONG, KINK, SKIPPED)
+
+
+def _suspect(entry: Entry, right: list[Entry]) -> bool:
+    if entry.verdict == OK:
+        right.append(entry)
+    return entry.verdict in _SUSPECT
 
 
 def _bisect(checker: Checker, k: int) -> list[Entry]:
@@ -112,14 +123,14 @@ def _bisect(checker: Checker, k: int) -> list[Entry]:
     size = checker.function.point[k].size
     pending = [np.arange(size)]
     found: list[Entry] = []
+    right: list[Entry] = []
     budget = max(40 + 8 * int(np.ceil(np.log2(size + 1))), min(4 * size, 500))
     while pending and budget > 0:
         support = pending.pop()
         if len(support) == 1:
             budget -= 1
             entry = checker.single_entry(k, int(support[0]))
-            if entry.verdict != OK:
-                found.append(entry)
+            (right if entry.verdict == OK else found).append(entry)
             continue
         middle = len(support) // 2
         halves = [support[:middle], support[middle:]]
@@ -127,7 +138,7 @@ def _bisect(checker: Checker, k: int) -> list[Entry]:
         for _ in range(checker.settings.probes):  # a direction may weigh an entry too little
             for half in halves:
                 budget -= 1
-                if len(half) == 1 or checker.project(k, half).verdict in (WRONG, KINK):
+                if len(half) == 1 or _suspect(checker.project(k, half), right):
                     suspects.append(half)
             if suspects:
                 break
@@ -141,8 +152,8 @@ def _bisect(checker: Checker, k: int) -> list[Entry]:
         )
         if all(entry.verdict != WRONG for entry in found):  # too many kinks to look behind all
             reason = "there are too many kinks here for the fast mode"
-            found = [replace(entry, verdict=UNRESOLVED, reason=reason) for entry in found]
-    return found
+            return [replace(entry, verdict=UNRESOLVED, reason=reason) for entry in found]
+    return found + right
 
 
 def _overall(verdicts: Collection[str]) -> str:

@@ -116,8 +116,8 @@ def plot_report(report: GradientReport, entry: Entry | None, ax: Any) -> Any:
     ax.set_ylim(bottom=_FLOOR / 3)
     ax.set_xlabel("step h")
     ax.set_ylabel("|difference - computed| / |computed|")
-    where = "" if entry.index is None else f"[{', '.join(map(str, entry.index))}]"
-    ax.set_title(f"{entry.name}{where}: {entry.verdict}", fontsize=11)
+    what = ", second derivative" if entry.order == 2 else ""
+    ax.set_title(f"{entry.place}{what}: {entry.verdict}", fontsize=11)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize=9)

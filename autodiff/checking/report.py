@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -111,7 +112,7 @@ class Guilty(NamedTuple):
     def __str__(self) -> str:
         if self.again:
             numbers = f"is wrong ({self.computed:.6g}, differences give {self.expected:.6g})"
-            if self.computed != self.computed:  # noqa: PLR0124 - NaN: it raised
+            if math.isnan(self.computed):  # it raised
                 numbers = "fails"
             return (
                 f"the derivative rule of {self.operation} for its operand {self.operand!r} is "

@@ -267,3 +267,104 @@ def test_a_failing_test_shows_the_report_alone(tmp_path):
     assert "is a str, not an array" in ran.stdout
     for hidden in ("Parameters\n", "raise GradientCheckError", "def _lift", "def arguments_of"):
         assert hidden not in ran.stdout
+
+
+def test_the_five_worst_of_all_inputs_are_ranked():
+    rng = np.random.default_rng(0)
+    report = ad.gradcheck(lambda x, y: ad.exp(x) * y, (rng.standard_normal(8), rng.uniform(size=8)))
+    worst = report.worst()
+    assert len(worst) == 5
+    ratios = [entry.ratio for entry in report.entries]
+    assert [entry.ratio for entry in worst] == sorted(ratios, reverse=True)[:5]
+    assert {entry.verdict for entry in worst} == {"ok"}
+    assert len({entry.index for entry in worst}) > 1
+    # A large error in units of a larger tolerance is no bad one.
+    assert worst[0].ratio < 1
+    many = ad.gradcheck(lambda x: ad.exp(x).sum(), rng.standard_normal(1500))
+    assert len(many.entries) == 10
+    assert len(many.worst(8)) == 8
+
+
+def test_80_columns_with_long_names_and_unresolved_entries():
+    names = [f"encoder.blocks.{i}.{'very_' * 12}long.weight" for i in range(2)]
+    inputs = {name: np.ones((1000, 1, 2)) for name in names}
+
+    def f(p):
+        return (p[names[0]] * 1e-12).sum() + off_by_one_percent(ad.exp(p[names[1]]), 3).sum()
+
+    for mode in ("full", "fast"):
+        report = ad.gradcheck(f, inputs, mode=mode, raises=False)
+        lines = str(report).splitlines()
+        assert max(map(len, lines)) <= 80
+        rows = [line for line in lines if "float64" in line]
+        assert rows[0].endswith("unresolved")
+        assert rows[1].endswith("WRONG")
+        assert all(row.startswith("enc") and "…" in row and "weight" in row for row in rows)
+        assert all(len(entry.name) == len(names[0]) for entry in report.entries)
+
+
+def test_the_headline_counts_what_is_not_verified():
+    def f(x):
+        return (x * np.array([1e-12, 1.0, 1e-12])).sum()
+
+    report = ad.gradcheck(f, np.ones(3))
+    assert str(report).startswith("Gradient ok, but 2 of 3 entries could not be resolved (full")
+    assert report.inputs[0].counts == {"unresolved": 2, "ok": 1}
+    report = ad.gradcheck(lambda x: abs(x).sum(), np.array([0.0, 1.0]), kinks="skip")
+    assert str(report).startswith("Gradient ok, but 1 of 2 entries skipped at kinks (full")
+    report = ad.gradcheck(lambda x, y: (x * 1e-12).sum() + y * y, (np.ones(2), 1.0))
+    assert str(report).startswith("Gradient ok, but 2 of 3 entries could not be resolved")
+    assert [row.verdict for row in report.inputs] == ["unresolved", "ok"]
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_a_check_that_verified_nothing_fails(mode):
+    options = {"mode": mode, "raises": False}
+    report = ad.gradcheck(lambda x: abs(x).sum(), np.zeros(2), kinks="skip", **options)
+    assert not report.ok
+    assert "NOT CHECKED: 2 of 2" in str(report)
+    assert "skipped at kinks" in str(report).splitlines()[0]
+    report = ad.gradcheck(lambda x: ad.floor(x).sum(), np.array([1.0, 2.0]), **options)
+    assert not report.ok
+    assert not report.wrong
+    assert "NOT RESOLVED: 2 of 2" in str(report)
+    assert "f jumps here" in str(report)
+    with pytest.raises(ad.GradientCheckError, match="NOT RESOLVED"):
+        ad.gradcheck(lambda x: ad.floor(x).sum(), np.array([1.0]), mode=mode)
+
+
+def test_fast_mode_tells_what_is_too_small_for_it():
+    weights = np.where(np.arange(3000) % 10, 1.0, 1e-11)
+    report = ad.gradcheck(lambda x: (ad.exp(x) * weights).sum(), np.zeros(3000))
+    text = " ".join(str(report).split())
+    assert "an error of one per cent in them would not show" in text
+    assert "300 of 3,000 entries of x" in text
+    assert "mode='full' checks each" in text
+    report = ad.gradcheck(lambda x: ad.exp(x).sum(), np.zeros(3000))
+    assert "would not show" not in str(report)
+
+
+def test_one_other_line_is_one_line():
+    def f(x):
+        y = off_by_one_percent(x, 0)
+        return off_by_one_percent(y * y, 1).sum()
+
+    text = str(ad.gradcheck(f, np.ones(3), raises=False))
+    assert "and more at 1 other line" in text
+    assert "1 other lines" not in text
+
+
+def test_kinks_are_skipped_one_by_one_in_fast_mode_too():
+    x = np.random.default_rng(0).standard_normal(64)
+    x[5] = 0.0
+    report = ad.gradcheck(lambda x: ad.relu(x).sum(), x, mode="fast", kinks="skip")
+    assert [entry.index for entry in report.entries if entry.verdict == "skipped"] == [(5,)]
+    assert report.inputs[0].counts["ok"] > 5
+    bad = ad.gradcheck(
+        lambda x: off_by_one_percent(ad.relu(x), 63).sum() + x[63] * 0.5,
+        abs(x),
+        mode="fast",
+        kinks="skip",
+        raises=False,
+    )
+    assert [entry.index for entry in bad.wrong] == [(63,)]
