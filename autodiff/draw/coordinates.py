@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from autodiff.draw.geometry import INSIDE, MOST_SWEEPS, Place, Scope, distance
+from autodiff.draw.geometry import INSIDE, MOST_SWEEPS, Frame, Place, Scope, distance
 
 __all__ = ["assign_x", "part_scopes", "spines"]
 
@@ -33,9 +33,12 @@ def assign_x(
     above: list[list[int]],
     below: list[list[int]],
     spine: list[int],
+    frame: Frame,
 ) -> None:
     """Place every rank as near to its neighbours as the distances allow, by sweeps."""
-    distances = [[distance(places[a], places[b]) for a, b in pairwise(layer)] for layer in layers]
+    distances = [
+        [distance(places[a], places[b], frame) for a, b in pairwise(layer)] for layer in layers
+    ]
     for layer, apart in zip(layers, distances, strict=True):
         x = -sum(apart) / 2
         for vertex, step in zip(layer, [0.0, *apart], strict=True):
@@ -124,19 +127,21 @@ def _nearest(wanted: list[float], weights: list[float], apart: list[float]) -> l
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
 
-def part_scopes(layers: list[list[int]], places: list[Place]) -> None:
+def part_scopes(layers: list[list[int]], places: list[Place], frame: Frame) -> None:
     """Move scopes that lie beside one another apart, so that each can have its frame."""
     parents = {place.scope[:depth] for place in places for depth in range(len(place.scope))}
     for parent in sorted(parents, key=lambda scope: (-len(scope), scope)):
-        _part_siblings(layers, places, parent)
+        _part_siblings(layers, places, parent, frame)
     for layer in layers:  # what lies outside of the moved scopes makes room in turn
-        apart = [distance(places[a], places[b]) for a, b in pairwise(layer)]
+        apart = [distance(places[a], places[b], frame) for a, b in pairwise(layer)]
         wanted = [places[vertex].x for vertex in layer]
         for vertex, x in zip(layer, _nearest(wanted, [1.0] * len(layer), apart), strict=True):
             places[vertex].x = x
 
 
-def _part_siblings(layers: list[list[int]], places: list[Place], parent: Scope) -> None:
+def _part_siblings(
+    layers: list[list[int]], places: list[Place], parent: Scope, frame: Frame
+) -> None:
     """Part what lies directly in a scope: its inner scopes, and vertices of its own."""
     depth = len(parent)
     items: dict[object, list[int]] = {}
@@ -164,7 +169,7 @@ def _part_siblings(layers: list[list[int]], places: list[Place], parent: Scope) 
             if name not in solid:
                 continue
             for item in solid:
-                overlap = 0.0 if item == name else _overlap(places, solid, name, item, depth)
+                overlap = 0.0 if item == name else _overlap(places, solid, name, item, depth, frame)
                 if overlap > 0.0:
                     moved |= _push(places, items, follows, name, item, overlap)
         if not moved:
@@ -172,15 +177,20 @@ def _part_siblings(layers: list[list[int]], places: list[Place], parent: Scope) 
 
 
 def _overlap(
-    places: list[Place], solid: dict[object, list[int]], first: object, second: object, depth: int
+    places: list[Place],
+    solid: dict[object, list[int]],
+    first: object,
+    second: object,
+    depth: int,
+    frame: Frame,
 ) -> float:
     """Return by how much two items would have to part; 0 where they share no rank."""
     spans = []
     for item in (first, second):
         members = [places[vertex] for vertex in solid[item] if not places[vertex].dummy]
-        pads = [INSIDE * max(0, len(place.scope) - depth) for place in members]
-        left = min(place.left - pad for place, pad in zip(members, pads, strict=True))
-        right = max(place.right + pad for place, pad in zip(members, pads, strict=True))
+        inside = [max(0, len(place.scope) - depth) for place in members]
+        left = min(p.left - frame.left * n for p, n in zip(members, inside, strict=True))
+        right = max(p.right + frame.right * n for p, n in zip(members, inside, strict=True))
         ranks = [place.rank for place in members]
         spans.append((left, right, min(ranks), max(ranks)))
     (left, right, top, bottom), (other_left, other_right, other_top, other_bottom) = spans

@@ -22,7 +22,7 @@ __all__ = [
     "operand_shapes", "operands_of",
 ]  # fmt: skip
 
-Kind = Literal["leaf", "constant", "operation", "result", "output"]
+Kind = Literal["leaf", "constant", "operation", "result", "output", "module"]
 Names = Mapping[str, Handle] | Iterable[tuple[str, Handle]]
 
 
@@ -43,9 +43,10 @@ class Vertex:
 
     Attributes
     ----------
-    kind : {"leaf", "constant", "operation", "result", "output"}
+    kind : {"leaf", "constant", "operation", "result", "output", "module"}
         A leaf has a gradient, a constant none; a result is an operation's that has a name or
-        a recorded value; the output is what was asked to be drawn.
+        a recorded value; the output is what was asked to be drawn; a module is a scope that
+        was collapsed.
     operation : str
         The operation's name; that of the operation that made it for a result.
     name : str or None
@@ -63,7 +64,12 @@ class Vertex:
     number : int or None
         That of the graph's node; an operation and the box of its result share it.
     options : dict
-        The operation's options, where they were recorded and are no defaults.
+        The operation's options, where they were recorded and are no defaults; a module's
+        numbers of ``operations`` and ``parameters``.
+    members : tuple of int
+        What a module stands for: positions in the description that was collapsed.
+    count : int
+        How many equal scopes in a row a module stands for.
     """
 
     kind: Kind
@@ -77,6 +83,8 @@ class Vertex:
     origin: str | None = None
     number: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    members: tuple[int, ...] = ()
+    count: int = 1
 
     @property
     def source(self) -> Source | None:
@@ -337,15 +345,18 @@ def _finish(description: Description, output: Handle, place: int, given: dict[in
 def _settle_leaves(description: Description) -> None:
     """Put what was made outside into the scope that uses it: a layer's weight to its layer.
 
-    Arrays without a gradient are a model's data: they stay outside of all scopes.
+    Arrays without a gradient are a model's data. Those that have a name stay outside of all
+    scopes; others lie beside the scope that uses them, in that of its caller.
     """
     targets = description.targets()
     for vertex, users in zip(description.vertices, targets, strict=True):
-        if vertex.kind == "leaf" or (vertex.kind == "constant" and vertex.shape == ()):
-            scopes = [description.vertices[user].scope for user in users]
-            vertex.scope = common_prefix(scopes) if scopes else ()
-        elif vertex.kind == "constant":
-            vertex.scope = ()
+        if vertex.kind not in ("leaf", "constant"):
+            continue
+        scopes = [description.vertices[user].scope for user in users]
+        scope = common_prefix(scopes) if scopes else ()
+        if vertex.kind == "constant" and vertex.shape != ():
+            scope = () if vertex.name else scope[:-1]
+        vertex.scope = scope
 
 
 def _array(tensor: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import graphviz
 
-from autodiff.draw.labels import label, shorten
+from autodiff.draw.labels import Show, label, shorten
 from autodiff.draw.svg import render_svg
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ _STYLES: dict[str, dict[str, str]] = {
     "leaf": {"shape": "box", "style": "filled", "fillcolor": "#e6f0fd", "color": "#3f7fd0"},
     "constant": {"shape": "box", "style": "dashed"},
     "result": {"shape": "box"},
+    "module": {
+        "shape": "box",
+        "style": "rounded,filled",
+        "fillcolor": "#eaf4ec",
+        "color": "#4f9a63",
+    },
     "output": {
         "shape": "box",
         "style": "filled",
@@ -41,31 +48,56 @@ class Graph(graphviz.Digraph):  # type: ignore[misc]
     """
 
     description: Description
+    show: Show
+    direction: str
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg()}
 
     def svg(self) -> str:
         """Return the drawing that the package lays out itself."""
-        return render_svg(self.description)
+        return render_svg(self.description, self.show, self.direction)
+
+    def save(self, filename: Any = None, directory: Any = None, **options: Any) -> str:
+        """Write a file: the package's own drawing if it ends in ``.svg``, else DOT text.
+
+        Parameters
+        ----------
+        filename : path, optional
+            At first the graph's name with ``.gv``.
+        directory : path, optional
+        **options
+            Those of ``graphviz.Digraph.save``.
+
+        Returns
+        -------
+        str
+            The file's path.
+        """
+        if filename is None or Path(filename).suffix.lower() != ".svg":
+            return str(super().save(filename, directory=directory, **options))
+        path = Path(directory or "", filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.svg(), encoding="utf-8")
+        return str(path)
 
 
-def build_graph(description: Description, direction: str) -> Graph:
+def build_graph(description: Description, show: Show, direction: str) -> Graph:
     """Return a description as a graph in DOT."""
     graph = Graph("autodiff")
-    graph.description = description
+    graph.description, graph.show, graph.direction = description, show, direction
     graph.attr(rankdir=direction, fontname="Helvetica", fontsize="11")
     graph.attr("node", fontname="Helvetica", fontsize="12", height="0.3", margin="0.12,0.06")
     graph.attr("edge", arrowsize="0.7", color="#8a94a6")
-    _add_scope(graph, description, (), list(range(len(description.vertices))), ["0"])
+    _add_scope(graph, graph, (), list(range(len(description.vertices))), ["0"])
     for edge in description.edges:
         graph.edge(f"v{edge.source}", f"v{edge.target}")
     return graph
 
 
 def _add_scope(
-    graph: Any,
-    description: Description,
+    graph: Graph,
+    into: Any,
     scope: tuple[str, ...],
     members: list[int],
     last: list[str],
@@ -74,27 +106,27 @@ def _add_scope(
     depth = len(scope)
     inner: dict[str, list[int]] = {}
     for i in members:
-        vertex = description.vertices[i]
+        vertex = graph.description.vertices[i]
         if len(vertex.scope) > depth:
             inner.setdefault(vertex.scope[depth], []).append(i)
         else:
-            graph.node(f"v{i}", _label(vertex), **_style(vertex))
+            into.node(f"v{i}", _label(vertex, graph.show), **_style(vertex))
     for name, found in inner.items():
         last[0] = str(int(last[0]) + 1)
-        with graph.subgraph(name=f"cluster_{last[0]}") as cluster:
+        with into.subgraph(name=f"cluster_{last[0]}") as cluster:
             cluster.attr(label=_plain(shorten(name)), color="#b5bfd2", style="rounded")
-            _add_scope(cluster, description, (*scope, name), found, last)
+            _add_scope(graph, cluster, (*scope, name), found, last)
 
 
 def _style(vertex: Vertex) -> dict[str, str]:
     style = _STYLES[vertex.kind]
     if vertex.kind == "operation" and len(label(vertex).title) == 1 and not vertex.shape:
         return {**style, "shape": "circle", "style": "filled"}
-    return style
+    return {**style, "peripheries": "2"} if vertex.count > 1 else style
 
 
-def _label(vertex: Vertex) -> str:
-    text = label(vertex)
+def _label(vertex: Vertex, show: Show) -> str:
+    text = label(vertex, show)
     lines = [
         f"{text.title} {text.detail}".strip(),
         *(f"{word} {value}".strip() for word, value in text.rows),

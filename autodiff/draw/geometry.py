@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 __all__ = [
-    "CAPTION",
+    "ACROSS",
+    "DOWN",
     "GAP",
     "INSIDE",
     "MOST_SWEEPS",
     "Cluster",
+    "Frame",
     "Layout",
     "Place",
     "Scope",
@@ -27,6 +29,23 @@ INSIDE = 10.0  # between a cluster's border and its members
 CAPTION = 22.0  # above a cluster's members
 GAP = 27.0  # between ranks
 MOST_SWEEPS = 40  # of the heuristics that pass over all ranks again and again
+
+
+class Frame(NamedTuple):
+    """How much room a cluster's border takes on each side of its members."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+DOWN = Frame(CAPTION, INSIDE, INSIDE, INSIDE)
+"""For drawings from top to bottom."""
+
+ACROSS = Frame(INSIDE, INSIDE, CAPTION, INSIDE)
+"""For drawings from left to right, which are laid out downward and then turned: what is left
+here is on top there."""
 
 
 @dataclass(slots=True)
@@ -130,11 +149,11 @@ def common_prefix(scopes: list[Scope]) -> Scope:
     return scopes[0][:length]
 
 
-def distance(left: Place, right: Place) -> float:
+def distance(left: Place, right: Place, frame: Frame = DOWN) -> float:
     """Return how far apart the centres of neighbours must be: borders of scopes take room."""
     shared = len(common_prefix([left.scope, right.scope]))
-    borders = len(left.scope) + len(right.scope) - 2 * shared
-    return (left.width + right.width) / 2 + SEPARATION + borders * INSIDE
+    borders = (len(left.scope) - shared) * frame.right + (len(right.scope) - shared) * frame.left
+    return (left.width + right.width) / 2 + SEPARATION + borders
 
 
 def neighbours(count: int, links: list[tuple[int, int]]) -> tuple[list[list[int]], list[list[int]]]:

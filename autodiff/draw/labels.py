@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autodiff.draw.statistics import statistics
+
 if TYPE_CHECKING:
     from autodiff.draw.description import Vertex
 
-__all__ = ["Label", "label", "number", "shorten", "text_width"]
+__all__ = ["Label", "Show", "label", "number", "shorten", "text_width"]
+
+_TIMES = "\N{MULTIPLICATION SIGN}"
 
 _SYMBOLS = {
     "add": "+",
     "subtract": "\N{MINUS SIGN}",
-    "multiply": "\N{MULTIPLICATION SIGN}",
+    "multiply": _TIMES,
     "divide": "\N{DIVISION SIGN}",
     "matmul": "@",
     "matrix_transpose": "transpose",
@@ -23,6 +26,14 @@ _SYMBOLS = {
 }
 
 _LONGEST = 32
+
+
+class Show(NamedTuple):
+    """What is written on vertices beside their names."""
+
+    shapes: bool = True
+    values: bool = True
+    gradients: bool = True
 
 
 class Label(NamedTuple):
@@ -33,7 +44,7 @@ class Label(NamedTuple):
     rows: tuple[tuple[str, str], ...]
 
 
-def label(vertex: Vertex) -> Label:
+def label(vertex: Vertex, show: Show = Show()) -> Label:  # noqa: B008 - immutable
     """Return what is written on a vertex.
 
     >>> from autodiff.draw.description import Vertex
@@ -43,29 +54,34 @@ def label(vertex: Vertex) -> Label:
     Label(title='+', detail='', rows=())
     """
     detail = ""  # a shape as Python writes it: "+ (2,)", since "+ 2" would be another operation
-    if vertex.shape:
+    if vertex.shape and show.shapes:
         kind = "" if not vertex.dtype or vertex.dtype.startswith("float") else f" {vertex.dtype}"
         detail = f"{vertex.shape}{kind}"
     if vertex.kind == "operation":
+        if vertex.operation == "output" and "position" in vertex.options:
+            return Label(f"[{vertex.options['position']}]", detail, ())
         return Label(_SYMBOLS.get(vertex.operation, vertex.operation), detail, ())
     if vertex.kind == "constant" and vertex.shape == () and vertex.value is not None:
         return Label(vertex.name or number(vertex.value), "", ())
     rows: list[tuple[str, str]] = []
-    if vertex.shape == () and vertex.value is not None:
-        rows.append(("value", number(vertex.value)))
-    if vertex.gradient is not None:
-        rows.append(gradient_row(vertex.gradient))
+    if vertex.kind == "module":
+        if vertex.count > 1:
+            detail = f"{detail} {_TIMES}{vertex.count}".strip()
+        if vertex.options.get("parameters"):
+            rows.append(("parameters", f"{vertex.options['parameters']:,}"))
+    elif vertex.value is not None and show.values:
+        rows.append(_row("value", vertex.value))
+    if vertex.gradient is not None and show.gradients:
+        rows.append(_row("gradient", vertex.gradient))
     fallback = "" if vertex.kind == "result" else vertex.kind
     return Label(shorten(vertex.name or fallback), detail, tuple(rows))
 
 
-def gradient_row(gradient: Any) -> tuple[str, str]:
-    """Write a gradient as its number, or an array's as its Euclidean norm."""
-    if np.shape(gradient) == ():
-        return "gradient", number(gradient)
-    return "\N{DOUBLE VERTICAL LINE}gradient\N{DOUBLE VERTICAL LINE}", number(
-        math.sqrt(float(np.sum(np.abs(np.asarray(gradient, np.float64)) ** 2)))
-    )
+def _row(word: str, value: Any) -> tuple[str, str]:
+    """Write a value or gradient as its number, or an array's as its Euclidean norm."""
+    if np.shape(value) == ():
+        return word, number(value)
+    return f"‖{word}‖", number(statistics(value).norm)
 
 
 def number(value: Any) -> str:

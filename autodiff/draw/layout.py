@@ -25,10 +25,11 @@ from collections.abc import Callable, Sequence
 
 from autodiff.draw.coordinates import assign_x, part_scopes, spines
 from autodiff.draw.geometry import (
-    CAPTION,
+    DOWN,
     GAP,
     INSIDE,
     Cluster,
+    Frame,
     Layout,
     Place,
     Scope,
@@ -49,6 +50,7 @@ def arrange(
     edges: Sequence[tuple[int, int]],
     scopes: Sequence[Scope],
     caption: Callable[[Scope], float] = lambda _: 0.0,
+    frame: Frame = DOWN,
 ) -> Layout:
     """Lay a directed acyclic graph out.
 
@@ -63,6 +65,9 @@ def arrange(
         Each vertex's scope.
     caption : callable
         The width that a cluster needs for its caption.
+    frame : Frame
+        The room of a cluster's border; with ``ACROSS``, for a drawing that is turned to run
+        from left to right, the caption needs height.
 
     Returns
     -------
@@ -79,19 +84,19 @@ def arrange(
     above, below = neighbours(len(places), links)
     layers = reorder(layers, places, above, below)
     spine = spines(places, above)
-    assign_x(layers, places, above, below, spine)
+    assign_x(layers, places, above, below, spine, frame)
     if sum(map(len, layers)) <= _MOST_PARTED:
-        part_scopes(layers, places)
+        part_scopes(layers, places, frame)
     layout = Layout(places)
-    bands = _assign_y(layers, places, links)
+    bands = _assign_y(layers, places, links, frame)
     layout.segments = _route(places, links, bands, spine)
-    layout.clusters = _clusters(places, caption)
+    layout.clusters = _clusters(places, caption, frame)
     _shift_to_origin(layout)
     return layout
 
 
 def _assign_y(
-    layers: list[list[int]], places: list[Place], links: list[tuple[int, int]]
+    layers: list[list[int]], places: list[Place], links: list[tuple[int, int]], frame: Frame
 ) -> list[tuple[float, float]]:
     """Stack the ranks; return top and bottom of each."""
     opening, closing = _borders(places, len(layers))
@@ -105,8 +110,8 @@ def _assign_y(
         if rank:
             # A long way sideways takes more height, or its curve would lie flat.
             y += GAP + min(44.0, 0.12 * spread[rank])
-            y += closing[rank - 1] * INSIDE
-        y += opening[rank] * CAPTION
+            y += closing[rank - 1] * frame.bottom
+        y += opening[rank] * frame.top
         height = max((places[vertex].height for vertex in layer), default=0.0)
         for vertex in layer:
             places[vertex].y = y + height / 2
@@ -180,7 +185,9 @@ def _route(
     return segments
 
 
-def _clusters(places: list[Place], caption: Callable[[Scope], float]) -> list[Cluster]:
+def _clusters(
+    places: list[Place], caption: Callable[[Scope], float], frame: Frame
+) -> list[Cluster]:
     """Return the boxes around scopes, outermost first, without those that would lie."""
     boxes: dict[Scope, list[float]] = {}
     solid = [place for place in places if not place.dummy]
@@ -189,12 +196,13 @@ def _clusters(places: list[Place], caption: Callable[[Scope], float]) -> list[Cl
         inside = [p for p in solid if p.scope == scope]
         nested = [box for other, box in boxes.items() if other[:-1] == scope]
         box = [
-            min([p.left for p in inside] + [b[0] for b in nested]) - INSIDE,
-            min([p.top for p in inside] + [b[1] for b in nested]) - CAPTION,
-            max([p.right for p in inside] + [b[2] for b in nested]) + INSIDE,
-            max([p.bottom for p in inside] + [b[3] for b in nested]) + INSIDE,
+            min([p.left for p in inside] + [b[0] for b in nested]) - frame.left,
+            min([p.top for p in inside] + [b[1] for b in nested]) - frame.top,
+            max([p.right for p in inside] + [b[2] for b in nested]) + frame.right,
+            max([p.bottom for p in inside] + [b[3] for b in nested]) + frame.bottom,
         ]
-        box[2] = max(box[2], box[0] + caption(scope) + 2 * INSIDE)
+        end = 2 if frame == DOWN else 3
+        box[end] = max(box[end], box[end - 2] + caption(scope) + 2 * INSIDE)
         boxes[scope] = box
     kept: list[Cluster] = []
     for scope in sorted(boxes, key=lambda scope: (len(scope), scope)):

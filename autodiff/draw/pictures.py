@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from autodiff.draw.description import Names, describe_graph
+from autodiff.draw.collapse import collapse
+from autodiff.draw.description import Description, Names, describe_graph
 from autodiff.draw.dot import Graph, build_graph
+from autodiff.draw.labels import Show
 from autodiff.draw.svg import render_svg
 from autodiff.errors import OptionError
 
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["graph", "save", "svg"]
 
+Direction = Literal["TB", "LR"]
+
 
 def graph(
-    output: Tensor, names: Names | None = None, *, direction: Literal["TB", "LR"] = "TB"
+    output: Tensor,
+    names: Names | None = None,
+    *,
+    direction: Direction = "TB",
+    depth: int | None = None,
+    shapes: bool = True,
+    values: bool = True,
+    gradients: bool = True,
 ) -> Graph:
     """Return the graph that computed a tensor, for Graphviz.
 
     Operations are round, tensors boxed: leaves blue, constants dashed, the output orange;
-    scopes are frames. It shows itself in a notebook, also where no ``dot`` program is.
+    scopes are frames, or green boxes where they are closed. It shows itself in a notebook,
+    and saves itself as SVG, also where no ``dot`` program is.
 
     Parameters
     ----------
@@ -32,17 +44,26 @@ def graph(
     names : mapping or iterable of pairs, optional
         Names for tensors: ``model.named_parameters()``.
     direction : {"TB", "LR"}
-        From top to bottom or from left to right, when ``dot`` lays it out.
+        From top to bottom or from left to right.
+    depth : int, optional
+        How many levels of scopes to open: with 1, a model's layers are one box each. Equal
+        boxes in a row become one that says how many they are. At first all levels, or as
+        many as leave no more than 200 boxes.
+    shapes, values, gradients : bool
+        What to write into the boxes: an array's value and gradient are its norms.
 
     Returns
     -------
     Graph
-        A ``graphviz.Digraph``; its ``source`` is DOT text.
+        A ``graphviz.Digraph``: its ``source`` is DOT text, ``svg()`` and ``save("loss.svg")``
+        give the package's own drawing, ``render()`` runs ``dot``.
 
     Raises
     ------
     GraphError
         If no operation was recorded for the tensor.
+    OptionError
+        If the direction is unknown, or the depth negative.
 
     Examples
     --------
@@ -52,22 +73,31 @@ def graph(
     >>> "w" in draw.graph(ad.exp(w)).source
     True
     """
-    if direction not in ("TB", "LR"):
-        raise OptionError(f"graph: direction {direction!r} is unknown. Give 'TB' or 'LR'.")
-    return build_graph(describe_graph(output, names), direction)
+    description = _description("graph", output, names, direction, depth)
+    return build_graph(description, Show(shapes, values, gradients), direction)
 
 
-def svg(output: Tensor, names: Names | None = None) -> str:
+def svg(
+    output: Tensor,
+    names: Names | None = None,
+    *,
+    direction: Direction = "TB",
+    depth: int | None = None,
+    shapes: bool = True,
+    values: bool = True,
+    gradients: bool = True,
+) -> str:
     """Return a drawing of the graph that computed a tensor, as SVG text.
 
-    The package lays it out itself, forward from top to bottom. It follows the page's light
-    or dark scheme.
+    The package lays it out itself. It follows the page's light or dark scheme.
 
     Parameters
     ----------
     output : Tensor
     names : mapping or iterable of pairs, optional
         Names for tensors: ``model.named_parameters()``.
+    direction, depth, shapes, values, gradients
+        As for :func:`graph`.
 
     Returns
     -------
@@ -77,11 +107,24 @@ def svg(output: Tensor, names: Names | None = None) -> str:
     ------
     GraphError
         If no operation was recorded for the tensor.
+    OptionError
+        If the direction is unknown, or the depth negative.
     """
-    return render_svg(describe_graph(output, names))
+    description = _description("svg", output, names, direction, depth)
+    return render_svg(description, Show(shapes, values, gradients), direction)
 
 
-def save(output: Tensor, file: str | os.PathLike[str], names: Names | None = None) -> Path:
+def save(
+    output: Tensor,
+    file: str | os.PathLike[str],
+    names: Names | None = None,
+    *,
+    direction: Direction = "TB",
+    depth: int | None = None,
+    shapes: bool = True,
+    values: bool = True,
+    gradients: bool = True,
+) -> Path:
     """Write a drawing of the graph that computed a tensor into a file.
 
     Parameters
@@ -92,6 +135,8 @@ def save(output: Tensor, file: str | os.PathLike[str], names: Names | None = Non
         there is none.
     names : mapping or iterable of pairs, optional
         Names for tensors: ``model.named_parameters()``.
+    direction, depth, shapes, values, gradients
+        As for :func:`graph`.
 
     Returns
     -------
@@ -101,18 +146,32 @@ def save(output: Tensor, file: str | os.PathLike[str], names: Names | None = Non
     Raises
     ------
     OptionError
-        If the file's name ends otherwise.
+        If the file's name ends otherwise, the direction is unknown, or the depth negative.
     GraphError
         If no operation was recorded for the tensor.
     """
     path = Path(file)
-    if path.suffix.lower() == ".svg":
-        text = svg(output, names)
-    elif path.suffix.lower() in (".dot", ".gv"):
-        text = graph(output, names).source
-    else:
+    kind = path.suffix.lower()
+    if kind not in (".svg", ".dot", ".gv"):
         message = f"save: {path.name!r} ends in no known format"
         raise OptionError(f"{message}. Give a file that ends in .svg, .dot or .gv.")
+    description = _description("save", output, names, direction, depth)
+    show = Show(shapes, values, gradients)
+    if kind == ".svg":
+        text = render_svg(description, show, direction)
+    else:
+        text = build_graph(description, show, direction).source
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _description(
+    function: str, output: Tensor, names: Names | None, direction: str, depth: int | None
+) -> Description:
+    if direction not in ("TB", "LR"):
+        raise OptionError(f"{function}: direction {direction!r} is unknown. Give 'TB' or 'LR'.")
+    if depth is not None and (type(depth) is not int or depth < 0):
+        message = f"{function}: depth {depth!r} is no number of levels"
+        raise OptionError(f"{message}. Give 0, 1, 2, ..., or None for all.")
+    return collapse(describe_graph(output, names), depth)

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from autodiff.draw.geometry import ACROSS, DOWN
 from autodiff.draw.layout import arrange
 
 SLACK = 1e-6
@@ -28,12 +29,15 @@ def random_graph(seed, count, scopes=False):
 
 
 GRAPHS = [
-    random_graph(seed, 5 + 6 * seed, scopes) for seed in range(12) for scopes in (False, True)
+    (*random_graph(seed, 5 + 6 * seed, scopes), lambda _: 0.0, frame)
+    for seed in range(12)
+    for scopes, frame in ((False, DOWN), (True, DOWN), (True, ACROSS))
 ]
 
 
 def str_of(graph):
-    return f"{len(graph[0])} vertices, {len(set(graph[2]))} scopes"
+    direction = "across" if graph[-1] == ACROSS else "down"
+    return f"{len(graph[0])} vertices, {len(set(graph[2]))} scopes, {direction}"
 
 
 def overlapping(a, b):

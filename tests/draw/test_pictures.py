@@ -246,7 +246,45 @@ def test_a_graph_shows_itself_without_dot():
     y = neuron()
     graph = draw.graph(y, direction="LR")
     assert "rankdir=LR" in graph.source
-    assert graph._repr_mimebundle_() == {"image/svg+xml": draw.svg(y)}
+    assert graph._repr_mimebundle_() == {"image/svg+xml": draw.svg(y, direction="LR")}
+
+
+def test_a_graph_saves_itself_without_dot(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    graph = draw.graph(neuron())
+    path = graph.save("y.svg", tmp_path / "new")
+    assert Path(path).read_text(encoding="utf-8") == draw.svg(neuron())
+    assert Path(graph.save(tmp_path / "y.gv")).read_text(encoding="utf-8") == graph.source
+    monkeypatch.chdir(tmp_path)
+    assert graph.save() == "Digraph.gv" or Path(graph.save()).exists()
+
+
+def test_what_is_written_can_be_chosen():
+    y = neuron()
+    loss, names = mlp_loss()
+    loss.backward()
+    for draw_it in (draw.svg, lambda *args, **kwargs: draw.graph(*args, **kwargs).source):
+        assert "value" not in draw_it(y, values=False)
+        assert "gradient" in draw_it(y, values=False)
+        assert "gradient" not in draw_it(y, gradients=False).replace("gradient]", "")
+        assert "(3, 4)" in draw_it(loss, names)
+        plain = (
+            texts(draw_it(loss, names, shapes=False))
+            if draw_it is draw.svg
+            else [draw_it(loss, names, shapes=False)]
+        )
+        assert not any("(3, 4)" in text for text in plain)
+
+
+def test_from_left_to_right_is_the_same_text_elsewhere():
+    y = neuron()
+    across, down = draw.svg(y, direction="LR"), draw.svg(y)
+    assert sorted(texts(across)) == sorted(texts(down))
+    width, height = (float(ET.fromstring(across).get(side)) for side in ("width", "height"))  # noqa: S314
+    assert width > 2 * height
+    loss, names = mlp_loss()
+    found = texts(draw.svg(loss, names, direction="LR"))
+    assert {"MLP", "0: Linear", "2: Linear", "cross_entropy"} <= set(found)
 
 
 def test_save_writes_svg_and_dot(tmp_path):
@@ -278,6 +316,16 @@ def test_records_are_copies():
     values = {v.operation: v.value for v in draw.describe_graph(y).vertices}
     assert values["leaf"].tolist() == [1.0]
     assert values["multiply"].tolist() == [3.0]
+
+
+@pytest.mark.parametrize("count", [1, 10, 1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_graphs_of_any_size_are_drawn(count):
+    x = ad.tensor(1.0, requires_grad=True, name="x")
+    y = x
+    for i in range(count):
+        y = ad.sin(y) if i % 3 else ad.cos(y)
+    assert draw.svg(y).count('<g class="operation') == count
+    assert draw.graph(y).source.count("->") == count + 1
 
 
 @pytest.mark.slow
