@@ -81,12 +81,13 @@ def adopted(data: Any) -> Any:
 def to_array(data: Any, dtype: Any = None) -> Any:
     """Return data as an array of numbers, sharing its memory where that can be."""
     data = adopted(data)
+    exact = None if dtype is None else np.float64  # rounded once, to the dtype that is asked for
     if isinstance(data, Handle):
         array = data.array
     elif isinstance(data, list | tuple | range):
-        array = array_from_sequence(data)
+        array = array_from_sequence(data, exact)
     else:
-        array = strong(constant(data))
+        array = strong(constant(data), exact)
     if isinstance(array, np.generic):
         array = np.asarray(array)
     if array is None or array.dtype.kind not in "biufc":

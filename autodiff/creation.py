@@ -145,7 +145,7 @@ def full(
     if isinstance(fill_value, Tensor) and fill_value.requires_grad:
         value = fill_value if dtype is None else arithmetic.astype(fill_value, dtype)
         return arithmetic.copy(shapes.broadcast_to(value, sizes))
-    value = strong(constant(fill_value))
+    value = strong(constant(fill_value), None if dtype is None else np.float64)
     wanted = value.dtype if dtype is None else to_dtype("full", dtype)
     try:
         return _made(np.full(sizes, value, dtype=wanted), requires_grad)

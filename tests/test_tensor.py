@@ -60,6 +60,16 @@ def test_dtypes_of_data(data, dtype):
     assert ad.tensor(ad.tensor(data)).dtype == dtype
 
 
+@pytest.mark.parametrize("value", [0.1, 1e300, 0.1j, -0.1 + 1e-9j])
+def test_numbers_are_rounded_once_to_the_dtype_that_is_asked_for(value):
+    dtype = ad.complex128 if isinstance(value, complex) else ad.float64
+    for made in (ad.tensor, ad.asarray):
+        assert made(value, dtype=dtype).item() == value
+        assert made([[value]], dtype=dtype).item() == value
+    assert ad.full((1,), value, dtype=dtype).item() == value
+    assert ad.full_like(ad.zeros(1, dtype=dtype), value).item() == value
+
+
 def test_default_dtype():
     with ad.default_dtype(ad.float64):
         assert ad.tensor([1.0]).dtype == np.float64

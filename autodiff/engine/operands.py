@@ -56,13 +56,15 @@ def constant(value: Any) -> Any:
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 
 
-def strong(value: Any) -> Any:
+def strong(value: Any, default: Any = None) -> Any:
     """Give a Python scalar that meets no array the default dtype of its kind."""
-    return strong_all([value])[0]
+    return strong_all([value], default)[0]
 
 
-def strong_all(values: list[Any]) -> list[Any]:
+def strong_all(values: list[Any], default: Any = None) -> list[Any]:
     """Give Python scalars that meet no array one dtype: the default of their widest kind.
+
+    ``default`` is the float dtype to take instead of the one that is set.
 
     >>> [value.dtype.name for value in strong_all([1, 2.5])]
     ['float32', 'float32']
@@ -71,15 +73,19 @@ def strong_all(values: list[Any]) -> list[Any]:
     if not scalars:
         return values
     dtype: Any = np.result_type(*scalars)
+    default = get_default_dtype() if default is None else default
     if dtype.kind == "f":
-        dtype = get_default_dtype()
+        dtype = default
     elif dtype.kind == "c":
-        dtype = np.result_type(get_default_dtype(), np.complex64)
+        dtype = np.result_type(default, np.complex64)
     return [np.asarray(value, dtype) if is_scalar(value) else value for value in values]
 
 
-def array_from_sequence(value: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """Make an array of nested lists of numbers: int64, bool, or the default float dtype."""
+def array_from_sequence(value: Sequence[Any], default: Any = None) -> np.ndarray[Any, Any]:
+    """Make an array of nested lists of numbers: int64, bool, or the default float dtype.
+
+    ``default`` is the float dtype to take instead of the one that is set.
+    """
     if _holds_tensor(value):
         message = "a list of tensors is not an array. Join them with autodiff.stack(list)."
         raise DTypeError(message)
@@ -87,9 +93,10 @@ def array_from_sequence(value: Sequence[Any]) -> np.ndarray[Any, Any]:
         array = np.asarray(value)
     except ValueError as error:
         raise explain("asarray", [value], error) from error
+    default = get_default_dtype() if default is None else default
     if array.dtype == np.float64 and not _holds_numpy(value):
-        array = array.astype(get_default_dtype())
-    elif array.dtype == np.complex128 and get_default_dtype() != np.float64:
+        array = array.astype(default)
+    elif array.dtype == np.complex128 and default != np.float64:
         array = array.astype(np.complex64)
     elif array.dtype.kind not in "biufc":
         message = f"a list that NumPy reads as dtype {array.dtype} holds no numbers"
