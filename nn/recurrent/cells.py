@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
-from nn.checks import as_input, check_features, check_size
+from nn.checks import as_floats, check_features, check_size
 from nn.module import Module, Parameter
 from nn.recurrent.parameters import (
     check_finite,
@@ -53,7 +53,7 @@ class _Cell(Module):
 
     def _step(self, x: Any, given: tuple[Any, ...] | None, names: tuple[str, ...]) -> State:
         """Run one step on a batch, or on one element as a batch of one."""
-        x = as_input(self, x)
+        x = as_floats(self, x)
         if x.ndim not in (1, 2):
             message = f"{self.location()}: the input is {ad.errors.describe(x)}"
             raise ad.ShapeError(f"{message}. Give (N, {self.input_size}), or ({self.input_size},).")

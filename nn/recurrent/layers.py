@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import autodiff as ad
-from nn.checks import as_input, check_features, check_probability, check_size
+from nn.checks import as_floats, check_features, check_probability, check_size
+from nn.dropout import dropout
 from nn.module import Module, Parameter
 from nn.recurrent.cells import check_forget_bias
 from nn.recurrent.packing import (
@@ -101,12 +102,12 @@ class _Layers(Module):
             if lengths is not None:
                 message = f"{self.location()}: a PackedSequence and lengths"
                 raise ad.OptionError(f"{message}. Leave lengths out; the packed input has them.")
-            self._check(x.data, (2,))
+            self._check(as_floats(self, x.data), (2,))
             state = self._state(given, x.batch_sizes.tolist()[0], x.unsorted_indices)
             rows, final = self._packed(x.data, x.batch_sizes.tolist(), state)
             packed = PackedSequence(rows, *x[1:])
             return packed, _reordered(final, x.sorted_indices)
-        x = as_input(self, x)
+        x = as_floats(self, x)
         self._check(x, (2, 3))
         if x.ndim == 2:
             return self._unbatched(x, given, lengths)
@@ -182,7 +183,7 @@ class _Layers(Module):
         finals: list[State] = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
-                rows = _dropped(rows, self.dropout)
+                rows = dropout(rows, self.dropout)
             outputs = []
             for direction in range(self._directions):
                 recurrence = self._recurrence(collect(self, _suffix(layer, direction)))
@@ -216,7 +217,7 @@ class _Layers(Module):
             found = []
             for layer, (recurrence, state) in enumerate(zip(recurrences, states, strict=True)):
                 if layer and self.dropout and self.training:
-                    x = _dropped(x, self.dropout)
+                    x = dropout(x, self.dropout)
                 found.append(recurrence.step(recurrence.inputs(x), state))
                 x = found[-1][0]
             return x, found
@@ -245,13 +246,6 @@ def _suffix(layer: int, direction: int) -> str:
 def _reordered(state: tuple[ad.Tensor, ...], inverse: ad.Tensor | None) -> tuple[ad.Tensor, ...]:
     """Permute the sequences of states ``(L, N, H)`` by the permutation that ``inverse`` undoes."""
     return state if inverse is None else tuple([permuted(s, inverse, axis=1) for s in state])
-
-
-def _dropped(x: ad.Tensor, p: float) -> ad.Tensor:
-    """Set elements to zero with probability ``p``, and scale the others by ``1 / (1 - p)``."""
-    if p == 1:
-        return x * 0
-    return x * (ad.random.bernoulli(1 - p, x.shape, dtype=x.dtype) * (1 / (1 - p)))
 
 
 def _scan(

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
-from nn.checks import as_input, check_known, check_size
+from nn.checks import as_input, check_known, check_size, name_of
 
 __all__ = [
     "PackedSequence",
@@ -343,7 +343,7 @@ def permuted(x: ad.Tensor, inverse: ad.Tensor, axis: int) -> ad.Tensor:
 
 def as_lengths(owner: Any, lengths: Any, batch: int, steps: int, least: int = 1) -> list[int]:
     """Return the sequences' lengths as ints; raise a typed error if they can't be that."""
-    name = owner if isinstance(owner, str) else owner.location()
+    name = name_of(owner)
     counts = _integers(owner, "lengths", as_input(owner, lengths))
     if len(counts) != batch:
         message = f"{name}: {len(counts)} lengths for a batch of {batch} sequences"
@@ -356,7 +356,7 @@ def as_lengths(owner: Any, lengths: Any, batch: int, steps: int, least: int = 1)
 
 
 def _integers(owner: Any, what: str, values: ad.Tensor) -> list[int]:
-    name = owner if isinstance(owner, str) else owner.location()
+    name = name_of(owner)
     if values.ndim != 1:
         message = f"{name}: {what} are {ad.errors.describe(values)}"
         raise ad.ShapeError(f"{message}. Give one axis: a whole number for each sequence.")

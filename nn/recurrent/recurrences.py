@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autodiff as ad
+from nn.normalization import layer_norm
 
 __all__ = ["Parameters", "Recurrence", "State", "elman", "gru", "lstm"]
 
@@ -150,10 +151,5 @@ def _total(first: ad.Tensor | None, second: ad.Tensor | None) -> ad.Tensor | Non
     return first if first is None or second is None else first + second
 
 
-def _normalised(
-    x: ad.Tensor, weight: ad.Tensor, bias: ad.Tensor | None, eps: float = 1e-5
-) -> ad.Tensor:
-    """Normalise the last axis to mean 0 and variance 1, then scale and shift (Ba 2016)."""
-    centred = x - x.mean(-1, keepdims=True)
-    y = centred / ad.sqrt((centred * centred).mean(-1, keepdims=True) + eps) * weight
-    return y if bias is None else y + bias
+def _normalised(x: ad.Tensor, weight: ad.Tensor, bias: ad.Tensor | None) -> ad.Tensor:
+    return layer_norm(x, weight.shape, weight, bias)
