@@ -5,6 +5,7 @@ from nn import (
     activations,
     attention,
     containers,
+    convolution,
     data,
     dropout,
     embedding,
@@ -16,6 +17,7 @@ from nn import (
     module,
     normalization,
     optim,
+    pooling,
     recurrent,
     reshaping,
     saving,
@@ -27,6 +29,7 @@ from nn import (
 from nn.activations import *
 from nn.attention import *
 from nn.containers import *
+from nn.convolution import *
 from nn.data import *
 from nn.dropout import *
 from nn.embedding import *
@@ -36,6 +39,7 @@ from nn.mlp import *
 from nn.module import *
 from nn.normalization import *
 from nn.optim import *
+from nn.pooling import *
 from nn.recurrent import *
 from nn.reshaping import *
 from nn.saving import *
@@ -47,6 +51,7 @@ __all__ = ["functional", "init", "optim", "utils"]
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += containers.__all__
+__all__ += convolution.__all__
 __all__ += data.__all__
 __all__ += dropout.__all__
 __all__ += embedding.__all__
@@ -56,6 +61,7 @@ __all__ += mlp.__all__
 __all__ += module.__all__
 __all__ += normalization.__all__
 __all__ += optim.__all__
+__all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += reshaping.__all__
 __all__ += saving.__all__

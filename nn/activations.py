@@ -126,7 +126,7 @@ def prelu(input: Any, weight: Any) -> ad.Tensor:
             message += f" input {ad.errors.describe(x)}"
             raise ad.ShapeError(f"{message}. Give one number, or one for each channel.")
         slope = slope.reshape(-1, *(1,) * (x.ndim - 2))
-    return ad.where(x > 0, x, x * slope)
+    return _leaking(x, slope)
 
 
 def rrelu(
@@ -149,7 +149,13 @@ def rrelu(
     if not training:
         return ad.leaky_relu(x, (lower + upper) / 2)
     slope = ad.random.uniform(lower, upper, x.shape, dtype=x.dtype, generator=generator)
-    return ad.where(x > 0, x, x * slope)
+    return _leaking(x, slope)
+
+
+def _leaking(x: ad.Tensor, slope: ad.Tensor) -> ad.Tensor:
+    # Not with `where`, which is many times slower where signs have no pattern.
+    y: ad.Tensor = ad.relu(x) + slope * ad.masked(x, x <= 0)
+    return y
 
 
 def glu(input: Any, dim: int = -1) -> ad.Tensor:

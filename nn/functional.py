@@ -36,6 +36,7 @@ from nn.activations import (
     threshold,
 )
 from nn.attention.dot_product import scaled_dot_product_attention
+from nn.convolution import conv1d, conv2d
 from nn.dropout import dropout
 from nn.embedding import embedding
 from nn.linear import bilinear, linear
@@ -56,6 +57,8 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
     "cross_entropy",
     "dropout",
     "elu",
