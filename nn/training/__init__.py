@@ -1,3 +1,16 @@
-"""The training loop, and what it remembers."""
+"""Training: the loop, its metrics, callbacks, history and checkpoints."""
 
-__all__: list[str] = []
+from nn.training.callbacks import Callback, CSVLog, EarlyStopping
+from nn.training.history import History
+from nn.training.metrics import accuracy
+from nn.training.trainer import DivergenceError, Trainer
+
+__all__ = [
+    "CSVLog",
+    "Callback",
+    "DivergenceError",
+    "EarlyStopping",
+    "History",
+    "Trainer",
+    "accuracy",
+]

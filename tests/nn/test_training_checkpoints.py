@@ -1,0 +1,307 @@
+"""Checkpoints: a run that was killed goes on byte for byte, however it was built."""
+
+import random
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+from tests.nn.test_training import Following, Halving, assert_same, classifier, problem, weights
+
+pytest.importorskip("safetensors")
+
+
+class Drawing:
+    """A dataset that draws from every shared source of random numbers."""
+
+    def __init__(self):
+        self.x, self.y = problem()
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        noise = random.random() + np.random.random() + ad.random.random().item()  # noqa: NPY002, S311
+        return self.x[i] + np.float32(noise), self.y[i]
+
+
+def lists(epochs=10):
+    x, y = problem()
+    return [(x[i : i + 8], y[i : i + 8]) for i in range(0, 48, 8)]
+
+
+class Drawn:
+    """Batches in an order that is drawn from the shared generator, with no position of theirs."""
+
+    def __iter__(self):
+        batches = lists()
+        for i in ad.random.permutation(len(batches)).tolist():
+            yield batches[i]
+
+
+def bucketed():
+    sampler = nn.BucketBatchSampler(list(range(48)), 8, pool=2)
+    return nn.DataLoader(nn.TensorDataset(*problem()), batch_sampler=sampler)
+
+
+def shuffled(**options):
+    return nn.DataLoader(nn.TensorDataset(*problem()), 8, True, seed=4, **options)
+
+
+DATA = {
+    "shuffled": shuffled,
+    "prefetched": lambda: shuffled(prefetch=3),
+    "bucketed": bucketed,
+    "a list": lists,
+    "drawn order": Drawn,
+    "drawn examples": lambda: nn.DataLoader(Drawing(), 8, shuffle=True),
+}
+
+
+def build(path, *, seed=0, optimizer="sgd", scheduler="step", every=1, own=False, **options):
+    model = classifier(dropout=0.3, seed=seed)
+    if own:
+        model[2].generator = np.random.default_rng(seed)
+    kinds = {
+        "sgd": lambda p: nn.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4),
+        "adam": lambda p: nn.Adam(p, lr=0.01),
+    }
+    steps = kinds[optimizer](model.parameters())
+    if scheduler == "plateau":
+        options |= {"scheduler": Following(steps), "monitor": "loss"}
+    else:
+        options |= {"scheduler": Halving(steps), "schedule_every": scheduler}
+    return nn.Trainer(
+        model,
+        nn.CrossEntropyLoss(),
+        steps,
+        metrics=[nn.accuracy],
+        callbacks=[nn.EarlyStopping("loss", 3)],
+        checkpoint=path,
+        checkpoint_every=every,
+        **options,
+    )
+
+
+class Kill(BaseException):
+    pass
+
+
+class Killer:
+    """Ends the run after some steps as a kill would: nothing of it is tidied up or saved."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def on_step_end(self, trainer):
+        if trainer.step == self.at:
+            raise Kill
+
+
+def without_seconds(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
+
+
+def assert_same_run(one, other):
+    assert_same(weights(one.model), weights(other.model))
+    assert without_seconds(one.history) == without_seconds(other.history)
+    assert one.history.losses == other.history.losses
+    assert (one.epoch, one.step) == (other.epoch, other.step)
+
+
+def seed_everything():
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer": "adam", "scheduler": "epoch", "every": 4, "own": True},
+        {"scheduler": "plateau", "accumulate": 2, "every": 2, "clip_norm": 1.0},
+    ],
+)
+def test_a_run_that_was_killed_goes_on_byte_for_byte(data, options, tmp_path):
+    seed_everything()
+    whole = build(tmp_path / "whole", **options)
+    whole.fit(DATA[data](), 4, validation=lists())
+    each = whole.step // 4
+    for at in (1, each, each + 1, 2 * each - 1, 4 * each):
+        path = tmp_path / str(at)
+        seed_everything()
+        one = build(path, **options)
+        one.callbacks.append(Killer(at))
+        with pytest.raises(Kill):
+            one.fit(DATA[data](), 4, validation=lists(), resume=True)
+        if path.exists():
+            seed = 9  # it must not matter
+        else:
+            seed_everything()
+            seed = 0
+        other = build(path, seed=seed, **options)
+        other.fit(DATA[data](), 4, validation=lists(), resume=True)
+        assert_same_run(other, whole)
+
+
+def test_the_finished_run_is_not_run_again_but_can_be_prolonged(tmp_path):
+    one = build(tmp_path / "run")
+    one.fit(shuffled(), 3)
+    again = build(tmp_path / "run", seed=5)
+    again.fit(shuffled(), 3, resume=True)
+    assert again.step == one.step
+    assert_same_run(again, one)
+    longer = build(tmp_path / "run", seed=5)
+    longer.fit(shuffled(), 5, resume=True)
+    whole = build(tmp_path / "whole")
+    whole.fit(shuffled(), 5)
+    assert_same_run(longer, whole)
+
+
+def test_an_early_stop_is_remembered(tmp_path):
+    def stopping():
+        one = build(tmp_path / "run", every=None)
+        one.callbacks[:] = [nn.EarlyStopping("epoch", 2)]  # which only grows
+        return one
+
+    first, second = stopping(), stopping()
+    first.fit(shuffled(), 9)
+    second.fit(shuffled(), 9, resume=True)
+    assert len(first.history) == 3
+    assert_same_run(second, first)
+    assert second.callbacks[0].best_epoch == 1
+
+
+def test_resuming_without_a_checkpoint():
+    model = classifier()
+    one = nn.Trainer(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters()))
+    with pytest.raises(ad.OptionError, match="no checkpoint"):
+        one.fit(lists(), 1, resume=True)
+    with pytest.raises(ad.OptionError, match="where to"):
+        one.save()
+
+
+def snapshot(one):
+    state = one.optimizer.state_dict()
+    momenta = [s["momentum_buffer"].numpy().copy() for s in state["state"].values()]
+    return weights(one.model), momenta, one.step, ad.random.get_state()
+
+
+@pytest.mark.parametrize("wrong", ["weights", "model", "optimizer", "schedule", "cut"])
+def test_a_checkpoint_that_does_not_fit_changes_nothing(wrong, tmp_path):
+    path = tmp_path / "run"
+    build(path).fit(shuffled(), 2)
+    ours = build(tmp_path / "ours", seed=3)
+    ours.fit(shuffled(), 1)
+    before = snapshot(ours)
+    state = nn.load(path)
+    if wrong == "weights":
+        nn.save(ours.model, path)
+        error, message = nn.FileFormatError, "no trainer's checkpoint. For weights alone"
+    elif wrong == "model":
+        state["model"]["0.weight"] = np.zeros((8, 5))
+        error, message = nn.module.StateDictError, r"misshapen.*0.weight"
+    elif wrong == "optimizer":
+        state["optimizer"]["param_groups"][0]["params"].pop()
+        error, message = ad.OptionError, "the saved groups"
+    elif wrong == "schedule":
+        state["scheduler"] = None
+        error, message = ad.OptionError, "had no schedule"
+    else:
+        path.write_bytes(path.read_bytes()[:-9])
+        error, message = nn.FileFormatError, "no whole safetensors file"
+    if wrong not in ("weights", "cut"):
+        nn.save(state, path)
+    with pytest.raises(error, match=f"(?s){message}"):
+        ours.load(path)
+    after = snapshot(ours)
+    assert_same(before[0], after[0])
+    for a, b in zip(before[1], after[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert before[2:] == after[2:]
+
+
+def test_a_position_in_other_data_is_refused(tmp_path):
+    one = build(tmp_path / "run")
+    one.callbacks.append(Killer(3))
+    with pytest.raises(Kill):
+        one.fit(shuffled(), 2)
+    other = build(tmp_path / "run")
+    smaller = nn.DataLoader(nn.TensorDataset(*problem(40)), 8, True, seed=4)
+    with pytest.raises(ad.OptionError, match=r"'examples': 48.*'examples': 40"):
+        other.fit(smaller, 2, resume=True)
+
+
+RUN = """
+import sys
+import numpy as np
+import autodiff as ad
+import nn
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(96, 6)).astype(np.float32)
+y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+ad.random.seed(0)
+model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 2))
+optimizer = nn.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+class Decay:
+    count = 0
+    def step(self):
+        self.count += 1
+        optimizer.param_groups[0]["lr"] *= 0.999
+    def state_dict(self):
+        return {"count": self.count}
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+trainer = nn.Trainer(
+    model, nn.CrossEntropyLoss(), optimizer, scheduler=Decay(), schedule_every="step",
+    checkpoint=sys.argv[1], checkpoint_every=3, accumulate=2,
+    callbacks=[nn.EarlyStopping("val_loss", 100), nn.CSVLog(sys.argv[1] + ".csv")],
+)
+data = nn.DataLoader(nn.TensorDataset(x, y), 8, shuffle=True, seed=1, prefetch=int(sys.argv[2]))
+print("ready", flush=True)
+trainer.fit(data, 25, validation=[(x, y)], resume=True)
+nn.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, sys.argv[1] + ".end")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(prefetch, tmp_path):
+    def start(name):
+        command = [sys.executable, "-c", RUN, tmp_path / name, str(prefetch)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    def end(process):
+        process.stdout.close()
+        return process.wait()
+
+    started = time.monotonic()
+    assert end(start("whole")) == 0
+    duration = time.monotonic() - started
+    rng = np.random.default_rng(prefetch)
+    kills = 0
+    for _ in range(40):
+        process = start("killed")
+        if kills < 8:
+            time.sleep(rng.random() * min(duration, 2.0) / 4)
+            process.kill()
+        if end(process) == 0:
+            break
+        kills += 1
+    assert kills >= 3
+    assert (tmp_path / "killed.end").read_bytes() == (tmp_path / "whole.end").read_bytes()
+    rows = [
+        [line.rpartition(",")[0] for line in (tmp_path / f"{name}.csv").read_text().splitlines()]
+        for name in ("killed", "whole")
+    ]
+    assert rows[0] == rows[1]
