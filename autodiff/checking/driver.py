@@ -14,7 +14,7 @@ import numpy as np
 from autodiff.checking.check import Checker, Settings
 from autodiff.checking.choices import find_wrong_choice
 from autodiff.checking.function import Function, gradient_projection
-from autodiff.checking.kinks import ANALYTIC, CONTROL_FLOW
+from autodiff.checking.kinks import CONTROL_FLOW
 from autodiff.checking.locate import all_records_at, find_guilty, first_random
 from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
@@ -263,10 +263,11 @@ def _judge_choices(
 
 def _refuse_unless_analytic(function: Function) -> None:
     for step in function.trace.steps:
-        if step.primitive.name not in ANALYTIC:
+        if not step.primitive.analytic:
             message = f"gradcheck: {step.primitive.name}, called at {step.origin}"
+            declare = "" if step.primitive.ours else "; @ad.primitive(analytic=True) declares it"
             raise OptionError(
-                f"{message}, is not known to be analytic, so there is no complex step. "
+                f"{message}, is not known to be analytic{declare}, so there is no complex step. "
                 "Use estimator='richardson'."
             )
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from autodiff.checking.differences import Differences, Estimate, default_step
 from autodiff.checking.function import Function, Sample
-from autodiff.checking.kinks import branches_of
 from autodiff.checking.origins import Origins
 from autodiff.checking.report import LEAVING, Guilty
 from autodiff.checking.variables import own_precision
@@ -155,7 +154,7 @@ def _check_rule(record: Record, position: int, rng: np.random.Generator) -> Guil
         gradient = rule_alone(record, position, weights)
     except Exception as error:  # noqa: BLE001 - whatever a user's rule raises is its fault
         return guilty_of(record, position, float("nan"), 0.0, f" (it raised {error!r})")
-    read = branches_of(record.primitive)
+    read = record.primitive.branches
     values = [cast_up(x) for x in record.values]
     start = values[position]
     direction = rng.uniform(0.5, 1.5, value.shape) * rng.choice([-1.0, 1.0], value.shape)

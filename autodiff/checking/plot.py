@@ -10,7 +10,6 @@ import numpy as np
 from autodiff.checking.check import Checker, Settings
 from autodiff.checking.differences import Differences, Line, complex_step
 from autodiff.checking.function import Function
-from autodiff.checking.kinks import ANALYTIC
 from autodiff.checking.state import kept
 from autodiff.checking.variables import Arguments, lent
 from autodiff.errors import MissingExtraError, OptionError
@@ -64,7 +63,7 @@ def sweep(
             estimates["forward"].append(above / 2.0**j)
             estimates["central"].append(differences.central(j)[0])
             estimates["Richardson"].append(differences.richardson(j).value[0])
-        if all(step.primitive.name in ANALYTIC for step in function.trace.steps):
+        if all(step.primitive.analytic for step in function.trace.steps):
             estimates["complex step"] = [complex_step(line).value[0]] * len(powers)
         steps = np.array([2.0**j * abs(unit) for j in powers])
         errors = {

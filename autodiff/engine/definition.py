@@ -44,9 +44,13 @@ class Primitive:
     branches : callable or None
         ``branches(out, *arrays, **options)`` of a piecewise operation: an array that is
         constant within a smooth piece (signs, an order, a mask). None for a smooth one.
+    analytic : bool
+        Whether the forward is an analytic function, and computes it of complex arrays too: what
+        gradient checking's complex step needs.
     """
 
     branches: Callable[..., Any] | None = None
+    analytic = False
 
     def __init__(self, name: str, forward: Callable[..., Any], *, differentiable: bool) -> None:
         self.name = name

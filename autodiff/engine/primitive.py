@@ -131,9 +131,14 @@ def _branches(primitive: Primitive) -> Callable[[F], F]:
 
 
 def _declare(
-    forward: Callable[..., Any], name: str | None, kind: type[Primitive], differentiable: bool
+    forward: Callable[..., Any],
+    name: str | None,
+    kind: type[Primitive],
+    differentiable: bool,
+    analytic: bool,
 ) -> Any:
     primitive = kind(name or forward.__name__, forward, differentiable=differentiable)
+    primitive.analytic = analytic
     fixed = differentiable and not primitive.variadic and not primitive.optional
     if fixed and len(primitive.arrays) == 1:
         apply = (apply_one_with_options if primitive.options else apply_one)(primitive)
@@ -181,7 +186,7 @@ def _publish(name: str, function: Any, forward: Callable[..., Any]) -> None:
 def primitive(forward: Callable[Concatenate[Any, P], R], /) -> Operation[P, Tensor]: ...
 @overload
 def primitive(
-    *, name: str | None = ..., differentiable: bool = ...
+    *, name: str | None = ..., differentiable: bool = ..., analytic: bool = ...
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Tensor]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
@@ -189,6 +194,7 @@ def primitive(
     *,
     name: str | None = None,
     differentiable: bool = True,
+    analytic: bool = False,
 ) -> Any:
     """Declare an operation by its forward function over a namespace ``xp``.
 
@@ -202,6 +208,9 @@ def primitive(
         The public name; at first the function's.
     differentiable : bool
         False for operations whose results are never differentiable (comparisons).
+    analytic : bool
+        Whether the forward is an analytic function, computed as such of complex arrays:
+        then gradient checking may take its complex step through it.
 
     Returns
     -------
@@ -223,15 +232,16 @@ def primitive(
     12.0
     """
     if forward is None:
-        return partial(_declare, name=name, kind=Primitive, differentiable=differentiable)
-    return _declare(forward, name, Primitive, differentiable)
+        options: dict[str, Any] = {"differentiable": differentiable, "analytic": analytic}
+        return partial(_declare, name=name, kind=Primitive, **options)
+    return _declare(forward, name, Primitive, differentiable, analytic)
 
 
 @overload
 def standard(forward: Callable[Concatenate[Any, P], R], /) -> Operation[P, Tensor]: ...
 @overload
 def standard(
-    *, name: str | None = ..., differentiable: bool = ...
+    *, name: str | None = ..., differentiable: bool = ..., analytic: bool = ...
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Tensor]]: ...
 def standard(
     forward: Callable[..., Any] | None = None,
@@ -239,6 +249,7 @@ def standard(
     *,
     name: str | None = None,
     differentiable: bool = True,
+    analytic: bool = False,
 ) -> Any:
     """Declare an operation that the array library has under the same name.
 
@@ -246,8 +257,9 @@ def standard(
     library's own function of that name is called, with nothing in between.
     """
     if forward is None:
-        return partial(_declare, name=name, kind=StandardPrimitive, differentiable=differentiable)
-    return _declare(forward, name, StandardPrimitive, differentiable)
+        options: dict[str, Any] = {"differentiable": differentiable, "analytic": analytic}
+        return partial(_declare, name=name, kind=StandardPrimitive, **options)
+    return _declare(forward, name, StandardPrimitive, differentiable, analytic)
 
 
 @overload

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import OptionError
 from autodiff.namespace import Namespace
+from autodiff.primitives.pieces import by_bounds, by_knots, by_sign
 
 __all__ = [
     "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
@@ -47,6 +48,9 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return xp.masked(g, out > 0)
 
 
+relu.branches(by_sign)
+
+
 @primitive
 def relu6(xp: Namespace, x: Array, /) -> Array:
     """``min(max(x, 0), 6)``. At 0 and 6 the subgradient 0 is chosen.
@@ -63,6 +67,9 @@ def relu6(xp: Namespace, x: Array, /) -> Array:
 @relu6.vjp
 def _(xp: Namespace, g: Array, out: Array) -> Array:
     return xp.masked(g, (out > 0) & (out < 6))
+
+
+relu6.branches(by_knots(0.0, 6.0))
 
 
 @primitive
@@ -85,6 +92,9 @@ def _(xp: Namespace, g: Array, out: Array, min_val: float, max_val: float) -> Ar
     return xp.masked(g, (out > min_val) & (out < max_val))
 
 
+hardtanh.branches(by_bounds)
+
+
 @primitive
 def leaky_relu(xp: Namespace, x: Array, /, negative_slope: float = 0.01) -> Array:
     """``x`` where it is positive, ``negative_slope * x`` elsewhere.
@@ -103,6 +113,9 @@ def leaky_relu(xp: Namespace, x: Array, /, negative_slope: float = 0.01) -> Arra
 @leaky_relu.vjp
 def _(xp: Namespace, g: Array, x: Array, negative_slope: float) -> Array:
     return xp.masked(g, x > 0) + negative_slope * xp.masked(g, x <= 0)
+
+
+leaky_relu.branches(by_sign)
 
 
 @primitive
@@ -124,6 +137,9 @@ def elu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
 @elu.vjp
 def _(xp: Namespace, g: Array, x: Array, alpha: float) -> Array:
     return _elu_rule(xp, g, x, alpha)
+
+
+elu.branches(by_sign)
 
 
 def _elu_rule(xp: Namespace, g: Array, x: Array, alpha: float) -> Array:
@@ -156,6 +172,9 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return _SELU_SCALE * _elu_rule(xp, g, x, _SELU_ALPHA)
 
 
+selu.branches(by_sign)
+
+
 @primitive
 def celu(xp: Namespace, x: Array, /, alpha: float = 1.0) -> Array:
     """``x`` where positive, ``alpha * (exp(x / alpha) - 1)`` elsewhere: smooth at 0.
@@ -177,7 +196,10 @@ def _(xp: Namespace, g: Array, x: Array, alpha: float) -> Array:
     return g * xp.exp(_below(xp, x) / alpha)
 
 
-@primitive
+celu.branches(by_sign)
+
+
+@primitive(analytic=True)
 def sigmoid(xp: Namespace, x: Array, /) -> Array:
     """Logistic function ``1 / (1 + exp(-x))``.
 
@@ -267,6 +289,9 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / (root * root)
 
 
+softsign.branches(by_sign)
+
+
 @primitive
 def gelu(xp: Namespace, x: Array, /, approximate: Literal["none", "tanh"] = "none") -> Array:
     """Gaussian error linear unit ``x * Phi(x)``, Phi the normal distribution function.
@@ -326,7 +351,7 @@ def _phi(xp: Namespace, x: Array) -> Array:
     return 0.5 * xp.erfc(x * -math.sqrt(0.5))
 
 
-@primitive
+@primitive(analytic=True)
 def silu(xp: Namespace, x: Array, /) -> Array:
     """Swish ``x * sigmoid(x)``.
 
@@ -382,6 +407,9 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return xp.masked(g / 6, (x > -3) & (x < 3))
 
 
+hardsigmoid.branches(by_knots(-3.0, 3.0))
+
+
 @primitive
 def hardswish(xp: Namespace, x: Array, /) -> Array:
     """``x * hardsigmoid(x)``. At -3 the derivative 0 is chosen, at 3 the derivative 1.
@@ -401,6 +429,9 @@ def hardswish(xp: Namespace, x: Array, /) -> Array:
 def _(xp: Namespace, g: Array, x: Array) -> Array:
     bent = xp.masked(g * (x / 3 + 0.5), (x > -3) & (x < 3))
     return bent + xp.masked(g, x >= 3)
+
+
+hardswish.branches(by_knots(-3.0, 3.0))
 
 
 # On large arrays NumPy's clip at an infinite bound is its `maximum` or `minimum` at six times

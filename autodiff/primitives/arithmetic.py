@@ -13,6 +13,7 @@ from typing import Any
 from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.errors import DTypeError, describe
 from autodiff.namespace import Namespace
+from autodiff.primitives.pieces import by_quotient, by_sign, by_value, by_zero
 
 __all__ = [
     "abs", "add", "astype", "copy", "divide", "floor_divide", "hypot", "lerp", "multiply",
@@ -20,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@standard
+@standard(analytic=True)
 def add(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Sum ``x1 + x2``.
 
@@ -37,7 +38,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return g
 
 
-@standard
+@standard(analytic=True)
 def subtract(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Difference ``x1 - x2``.
 
@@ -59,7 +60,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return -g
 
 
-@standard
+@standard(analytic=True)
 def multiply(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Product ``x1 * x2``.
 
@@ -81,7 +82,7 @@ def _(xp: Namespace, g: Array, x1: Array) -> Array:
     return g * x1
 
 
-@standard
+@standard(analytic=True)
 def divide(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Quotient ``x1 / x2``; integers give a floating result.
 
@@ -122,6 +123,9 @@ def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
 
 
+floor_divide.branches(by_value)
+
+
 @standard
 def remainder(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Remainder ``x1 - floor(x1 / x2) * x2``, which has the sign of ``x2``.
@@ -146,7 +150,10 @@ def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
     return -g * xp.floor_divide(x1, x2)
 
 
-@primitive
+remainder.branches(by_quotient)
+
+
+@primitive(analytic=True)
 def pow(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Power ``x1 ** x2``.
 
@@ -201,7 +208,7 @@ def _power(x1: Array, x2: Array) -> Array:
     return x1**x2
 
 
-@standard
+@standard(analytic=True)
 def negative(xp: Namespace, x: Array, /) -> Array:
     """Negative ``-x``.
 
@@ -218,7 +225,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return -g
 
 
-@standard
+@standard(analytic=True)
 def positive(xp: Namespace, x: Array, /) -> Array:
     """``+x``: a copy.
 
@@ -254,7 +261,10 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g * xp.sign(x)
 
 
-@standard
+abs.branches(by_sign)
+
+
+@standard(analytic=True)
 def square(xp: Namespace, x: Array, /) -> Array:
     """Square ``x * x``.
 
@@ -271,7 +281,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g * (2 * x)
 
 
-@standard
+@standard(analytic=True)
 def sqrt(xp: Namespace, x: Array, /) -> Array:
     """Square root; its derivative ``1 / (2 sqrt(x))`` is infinite at 0.
 
@@ -288,7 +298,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g / (2 * out)
 
 
-@standard
+@standard(analytic=True)
 def reciprocal(xp: Namespace, x: Array, /) -> Array:
     """Reciprocal ``1 / x``.
 
@@ -303,6 +313,9 @@ def reciprocal(xp: Namespace, x: Array, /) -> Array:
 @reciprocal.vjp
 def _(xp: Namespace, g: Array, out: Array) -> Array:
     return -g * (out * out)
+
+
+reciprocal.branches(by_sign)
 
 
 @standard
@@ -327,6 +340,9 @@ def _(xp: Namespace, g: Array, x1: Array, out: Array) -> Array:
 @hypot.vjp("x2")
 def _(xp: Namespace, g: Array, x2: Array, out: Array) -> Array:
     return g * (x2 / xp.where(out == 0, 1, out))
+
+
+hypot.branches(by_zero)
 
 
 @primitive
@@ -406,7 +422,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return g
 
 
-@standard
+@standard(analytic=True)
 def copy(xp: Namespace, x: Array, /) -> Array:
     """Copy. Gradients flow through it.
 

@@ -15,7 +15,7 @@ __all__ = ["diag", "diagonal", "tril", "triu"]
 Shape = tuple[int, ...]
 
 
-@standard
+@standard(analytic=True)
 def diagonal(xp: Namespace, x: Array, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Take a diagonal of the matrices that two axes make; it becomes the last axis.
 
@@ -90,7 +90,7 @@ def diag(xp: Namespace, x: Array, /, k: int = 0) -> Any:
     return xp.scatter(x, _places(n, k), (n + abs(k), n + abs(k)), unique=True)
 
 
-@standard
+@standard(analytic=True)
 def tril(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     """Lower triangles: matrices with zeros above their ``k``-th diagonal.
 
@@ -114,7 +114,7 @@ def _(xp: Namespace, g: Array, k: int) -> Array:
     return xp.tril(g, k=k)
 
 
-@standard
+@standard(analytic=True)
 def triu(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     """Upper triangles: matrices with zeros below their ``k``-th diagonal.
 

@@ -315,7 +315,7 @@ def contract(
     return _arrange(xp, pending[0], last)
 
 
-@primitive(name="einsum")
+@primitive(name="einsum", analytic=True)
 def _einsum(xp: Namespace, *operands: Array, subscripts: str) -> Array:
     expression = read(subscripts, tuple([x.shape for x in operands]))
     return contract(xp, operands, expression.inputs, expression.output)

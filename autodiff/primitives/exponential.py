@@ -10,7 +10,7 @@ from autodiff.namespace import Namespace
 __all__ = ["exp", "expm1", "log", "log1p", "log2", "log10", "logaddexp", "xlogy"]
 
 
-@standard
+@standard(analytic=True)
 def exp(xp: Namespace, x: Array, /) -> Array:
     """Exponential ``e ** x``; its own derivative.
 
@@ -27,7 +27,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g * out
 
 
-@standard
+@standard(analytic=True)
 def expm1(xp: Namespace, x: Array, /) -> Array:
     """``exp(x) - 1``, exact near 0.
 
@@ -44,7 +44,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g * (out + 1)
 
 
-@standard
+@standard(analytic=True)
 def log(xp: Namespace, x: Array, /) -> Array:
     """Natural logarithm; its derivative ``1 / x`` is infinite at 0.
 
@@ -61,7 +61,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / x
 
 
-@standard
+@standard(analytic=True)
 def log1p(xp: Namespace, x: Array, /) -> Array:
     """``log(1 + x)``, exact near 0.
 
@@ -78,7 +78,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / (1 + x)
 
 
-@standard
+@standard(analytic=True)
 def log2(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 2.
 
@@ -95,7 +95,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / (math.log(2) * x)
 
 
-@standard
+@standard(analytic=True)
 def log10(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 10.
 

@@ -55,7 +55,7 @@ def plain_index(index: Any) -> Any:
     return index
 
 
-@primitive
+@primitive(analytic=True)
 def getitem(xp: Namespace, x: Array, /, index: Any) -> Array:
     """Elements of ``x`` at an index: the function behind ``x[index]``.
 
@@ -204,7 +204,7 @@ def _axes_read(item: Any) -> int:
     return int(np.ndim(item)) if _is_mask(item) else 1
 
 
-@primitive
+@primitive(analytic=True)
 def setitem(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     """Copy ``x`` and write into the copy: the function behind ``x[index] = value``.
 

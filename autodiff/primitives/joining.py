@@ -27,7 +27,7 @@ __all__ = ["chunk", "concat", "repeat", "split", "stack", "tile", "unstack"]
 Shape = tuple[int, ...]
 
 
-@primitive(name="concat")
+@primitive(name="concat", analytic=True)
 def _concat(xp: Namespace, *arrays: Array, axis: int | None = 0) -> Array:
     return xp.concatenate(arrays, axis=axis)
 
@@ -46,7 +46,7 @@ def _(
     return g[(slice(None),) * axis + (slice(start, start + shape[axis]),)]
 
 
-@primitive(name="stack")
+@primitive(name="stack", analytic=True)
 def _stack(xp: Namespace, *arrays: Array, axis: int = 0) -> Array:
     return xp.stack(arrays, axis=axis)
 
@@ -127,7 +127,7 @@ _publish("concat", concat, _concat.primitive.forward)
 _publish("stack", stack, _stack.primitive.forward)
 
 
-@primitive
+@primitive(analytic=True)
 def unstack(xp: Namespace, x: Array, /, axis: int = 0) -> Any:
     """Take an array apart along an axis, which is gone in the pieces.
 
@@ -150,7 +150,7 @@ def _(xp: Namespace, g: Any, axis: int) -> Array:
     return xp.stack(g.filled(xp), axis=axis)
 
 
-@primitive
+@primitive(analytic=True)
 def split(xp: Namespace, x: Array, /, indices_or_sections: Any, axis: int = 0) -> Any:
     """Take an array apart along an axis, as ``numpy.split`` does.
 
@@ -225,7 +225,7 @@ def chunk(xp: Namespace, x: Array, /, chunks: int, axis: int = 0) -> Any:
     return xp.split(x, cuts, axis=axis)
 
 
-@primitive
+@primitive(analytic=True)
 def repeat(xp: Namespace, x: Array, repeats: Array, /, axis: int | None = None) -> Array:
     """Repeat each element so many times, one copy beside the other.
 
@@ -270,7 +270,7 @@ def _sources(repeats: Any, size: int) -> Any:
     return library.repeat(library.arange(size), repeats)
 
 
-@primitive
+@primitive(analytic=True)
 def tile(xp: Namespace, x: Array, /, repetitions: Any) -> Array:
     """Repeat an array as a whole, so many times along each axis.
 

@@ -39,7 +39,7 @@ def refuse_complex(operation: str, x: Array) -> None:
         )
 
 
-@standard(name="linalg.inv")
+@standard(name="linalg.inv", analytic=True)
 def inv(xp: Namespace, x: Array, /) -> Array:
     """Inverse matrix.
 
@@ -74,7 +74,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return -(out.mT @ g @ out.mT)
 
 
-@standard(name="linalg.solve")
+@standard(name="linalg.solve", analytic=True)
 def solve(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Solve ``x1 @ out = x2``.
 
@@ -122,7 +122,7 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
     return xp.linalg.solve(x1.mT, g)
 
 
-@standard(name="linalg.det")
+@standard(name="linalg.det", analytic=True)
 def det(xp: Namespace, x: Array, /) -> Array:
     """Compute the determinant.
 

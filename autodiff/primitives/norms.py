@@ -7,6 +7,7 @@ from math import inf
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import OptionError, ShapeError, describe
 from autodiff.namespace import Namespace, tensors
+from autodiff.primitives.pieces import by_extremum, by_sign, by_zero
 from autodiff.primitives.reductions import restored
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
@@ -76,6 +77,15 @@ def _(
     if ord < 0:  # an element that is 0 makes the norm 0, whatever the others are
         powers = xp.where(out == 0, 0, powers)
     return g * sign * powers  # sign is 0 where an element is
+
+
+@vector_norm.branches
+def _(out: Array, x: Array, *, axis: Axis, keepdims: bool, ord: float) -> Array:
+    if ord == 2:
+        return by_zero(out)
+    if ord in (inf, -inf):
+        return by_sign(out, x) * by_extremum(out, abs(x), axis=axis, keepdims=keepdims)
+    return by_sign(out, x)
 
 
 @composite(name="linalg.matrix_norm")

@@ -12,7 +12,7 @@ from autodiff.namespace import Namespace
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
 
-@primitive
+@primitive(analytic=True)
 def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Matrix product ``x1 @ x2`` over the last two axes; the axes before them broadcast.
 
@@ -187,7 +187,7 @@ def _tensor_like(xp: Namespace, x1: Array, x2: Array) -> Array:
     return x2 if hasattr(x2, "ndim") else xp.asarray(x2, dtype=x1.dtype)
 
 
-@standard
+@standard(analytic=True)
 def tensordot(xp: Namespace, x1: Array, x2: Array, /, axes: Any = 2) -> Array:
     """Sum of products over pairs of axes.
 
@@ -430,7 +430,7 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...], axis: int) 
     return _back(xp, part, axis, len(x2_shape))
 
 
-@primitive
+@primitive(analytic=True)
 def trace(
     xp: Namespace,
     x: Array,

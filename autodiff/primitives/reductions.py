@@ -11,6 +11,7 @@ from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive, standard
 from autodiff.namespace import Namespace
+from autodiff.primitives.pieces import by_extremum
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min",
@@ -54,7 +55,7 @@ def added_up(xp: Namespace, x: Array, axis: Axis, keepdims: bool) -> Array:
     return x.sum(axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(analytic=True)
 def sum(
     xp: Namespace, x: Array, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False
 ) -> Array:
@@ -95,7 +96,7 @@ def _(xp: Namespace, g: Array, x_shape: tuple[int, ...], axis: Axis, keepdims: b
     return xp.broadcast_to(restored(xp, g, x_shape, axis, keepdims), x_shape)
 
 
-@primitive
+@primitive(analytic=True)
 def mean(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """Arithmetic mean of the elements, ``sum(x) / n``.
 
@@ -131,7 +132,7 @@ def _(xp: Namespace, g: Array, x_shape: tuple[int, ...], axis: Axis, keepdims: b
     return xp.broadcast_to(restored(xp, g * (1 / n), x_shape, axis, keepdims), x_shape)
 
 
-@primitive
+@primitive(analytic=True)
 def prod(
     xp: Namespace, x: Array, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False
 ) -> Array:
@@ -276,6 +277,12 @@ def _(xp: Namespace, g: Array, x: Array, out: Array, axis: Axis, keepdims: bool)
     chosen = x == restored(xp, out, x.shape, axis, keepdims)
     ties = xp.sum(chosen, axis=axis, dtype=g.dtype, keepdims=True)
     return chosen * (restored(xp, g, x.shape, axis, keepdims) / ties)
+
+
+min.branches(by_extremum)
+
+
+max.branches(by_extremum)
 
 
 @composite

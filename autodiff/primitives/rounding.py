@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from autodiff.engine.primitive import Array, standard
 from autodiff.namespace import Namespace
+from autodiff.primitives.pieces import by_sign, by_signs, by_value
 
 __all__ = ["ceil", "copysign", "floor", "nextafter", "round", "sign", "trunc"]
 
@@ -29,6 +30,9 @@ def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
 
 
+floor.branches(by_value)
+
+
 @standard
 def ceil(xp: Namespace, x: Array, /) -> Array:
     """Round towards plus infinity. The derivative is 0.
@@ -46,6 +50,9 @@ def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
 
 
+ceil.branches(by_value)
+
+
 @standard
 def trunc(xp: Namespace, x: Array, /) -> Array:
     """Round towards 0. The derivative is 0.
@@ -61,6 +68,9 @@ def trunc(xp: Namespace, x: Array, /) -> Array:
 @trunc.vjp
 def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
+
+
+trunc.branches(by_value)
 
 
 @standard
@@ -84,6 +94,9 @@ def round(xp: Namespace, x: Array, /, decimals: int = 0) -> Array:
 @round.vjp
 def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
+
+
+round.branches(by_value)
 
 
 @standard
@@ -110,6 +123,9 @@ def _(xp: Namespace, g: Array, x: Array, out: Array) -> Array:
     return (g - along * along * xp.conj(g)) * xp.where(x == 0, 0, 0.5 / size)
 
 
+sign.branches(by_sign)
+
+
 @standard
 def copysign(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Magnitude of ``x1`` with the sign of ``x2``.
@@ -133,6 +149,9 @@ def _(xp: Namespace, g: Array, x1: Array, out: Array) -> Array:
 @copysign.vjp("x2")
 def _(xp: Namespace, g: Array) -> Array:
     return xp.zeros_like(g)
+
+
+copysign.branches(by_signs)
 
 
 @standard

@@ -8,11 +8,12 @@ from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import DomainError, describe
 from autodiff.namespace import Namespace
 from autodiff.primitives.along import along, axis_of, first_entry, places_along, reversed_along
+from autodiff.primitives.pieces import by_record
 
 __all__ = ["cumprod", "cumsum", "cumulative_max", "cumulative_prod", "cumulative_sum", "diff"]
 
 
-@primitive
+@primitive(analytic=True)
 def cumulative_sum(
     xp: Namespace,
     x: Array,
@@ -62,7 +63,7 @@ def _(xp: Namespace, g: Array, axis: int | None, include_initial: bool) -> Array
     return reversed_along(xp.cumulative_sum(reversed_along(g, axis), axis=axis), axis)
 
 
-@primitive
+@primitive(analytic=True)
 def cumulative_prod(
     xp: Namespace,
     x: Array,
@@ -172,6 +173,9 @@ def _(xp: Namespace, g: Array, x: Array, out: Array, axis: int | None) -> Array:
     here = xp.reshape(xp.arange(x.shape[axis]), tuple(shape))
     latest = xp.cumulative_max(xp.where((x == out) | (x != x), here, 0), axis=axis)  # noqa: PLR0124
     return xp.scatter(g, places_along(xp, latest, axis), x.shape)
+
+
+cumulative_max.branches(by_record)
 
 
 @composite

@@ -9,6 +9,7 @@ from __future__ import annotations
 from autodiff.engine.operands import strong_all
 from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.namespace import Namespace
+from autodiff.primitives.pieces import by_bounds, by_side
 
 __all__ = ["clip", "masked", "maximum", "minimum", "nan_to_num", "where"]
 
@@ -88,6 +89,11 @@ def _(xp: Namespace, g: Array, condition: Array) -> Array:
     return xp.masked(g, xp.logical_not(condition))
 
 
+@where.branches
+def _(out: Array, condition: Array, x1: Array, x2: Array) -> Array:
+    return condition
+
+
 @standard
 def maximum(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Larger of two elements; NaN where either is.
@@ -112,6 +118,9 @@ def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
     return _shared(xp, g, x2 > x1, x1 == x2)
 
 
+maximum.branches(by_side)
+
+
 @standard
 def minimum(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Smaller of two elements; NaN where either is.
@@ -134,6 +143,9 @@ def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
 @minimum.vjp("x2")
 def _(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
     return _shared(xp, g, x2 < x1, x1 == x2)
+
+
+minimum.branches(by_side)
 
 
 def _shared(xp: Namespace, g: Array, taken: Array, tied: Array) -> Array:
@@ -186,6 +198,9 @@ def _(xp: Namespace, g: Array, x: Array, min: Array, max: Array) -> Array:
 @clip.vjp("max")
 def _(xp: Namespace, g: Array, x: Array, min: Array, max: Array) -> Array:
     return xp.masked(g, x > max if min is None else (x > max) | (min > max))
+
+
+clip.branches(by_bounds)
 
 
 @primitive

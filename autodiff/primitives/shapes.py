@@ -34,7 +34,7 @@ def axis_of(operation: str, x: Array, axis: int, *, extra: int = 0) -> int:
     return axis % ndim
 
 
-@primitive
+@primitive(analytic=True)
 def reshape(xp: Namespace, x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
     """Give the elements, in row-major order, another shape.
 
@@ -111,7 +111,7 @@ def ravel(xp: Namespace, x: Array, /) -> Any:
     return xp.reshape(x, (math.prod(x.shape),))
 
 
-@primitive
+@primitive(analytic=True)
 def permute_dims(xp: Namespace, x: Array, /, axes: Sequence[int]) -> Array:
     """Axes in another order: axis ``i`` of the result is axis ``axes[i]`` of ``x``.
 
@@ -135,7 +135,7 @@ def _(xp: Namespace, g: Array, axes: Sequence[int]) -> Array:
     return xp.permute_dims(g, tuple(inverse))
 
 
-@standard
+@standard(analytic=True)
 def matrix_transpose(xp: Namespace, x: Array, /) -> Array:
     """Exchange the last two axes: ``(..., M, N)`` becomes ``(..., N, M)``.
 
@@ -152,7 +152,7 @@ def _(xp: Namespace, g: Array) -> Array:
     return xp.matrix_transpose(g)
 
 
-@primitive
+@primitive(analytic=True)
 def swapaxes(xp: Namespace, x: Array, /, axis1: int, axis2: int) -> Array:
     """Exchange two axes.
 
@@ -170,7 +170,7 @@ def _(xp: Namespace, g: Array, axis1: int, axis2: int) -> Array:
     return xp.swapaxes(g, axis1, axis2)
 
 
-@primitive
+@primitive(analytic=True)
 def moveaxis(xp: Namespace, x: Array, /, source: Any, destination: Any) -> Array:
     """Move axes to other places; the others keep their order.
 
@@ -194,7 +194,7 @@ def _(xp: Namespace, g: Array, source: Any, destination: Any) -> Array:
     return xp.moveaxis(g, destination, source)
 
 
-@primitive
+@primitive(analytic=True)
 def expand_dims(xp: Namespace, x: Array, /, axis: Any = 0) -> Array:
     """Insert an axis of size 1 (several, for a tuple) where the result shall have it.
 
@@ -212,7 +212,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape) -> Array:
     return g.reshape(x_shape)
 
 
-@primitive
+@primitive(analytic=True)
 def squeeze(xp: Namespace, x: Array, /, axis: Any = None) -> Array:
     """Remove axes of size 1: the given one or ones, or all of them where None.
 
@@ -235,7 +235,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape) -> Array:
     return g.reshape(x_shape)
 
 
-@standard
+@standard(analytic=True)
 def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
     """Repeat along new axes and axes of size 1, without a copy, until the shape is reached.
 
@@ -281,7 +281,7 @@ def broadcast_arrays(xp: Namespace, *arrays: Array) -> list[Any]:
     return [xp.broadcast_to(x, shape) for x in arrays]
 
 
-@primitive
+@primitive(analytic=True)
 def flip(xp: Namespace, x: Array, /, axis: Any = None) -> Array:
     """Reverse the order along an axis, several axes, or all of them where None.
 
@@ -299,7 +299,7 @@ def _(xp: Namespace, g: Array, axis: Any) -> Array:
     return xp.flip(g, axis=axis)
 
 
-@primitive
+@primitive(analytic=True)
 def roll(xp: Namespace, x: Array, /, shift: Any, axis: Any = None) -> Array:
     """Shift elements along an axis; those that leave at the end come back at the start.
 

@@ -26,7 +26,7 @@ def _shifted(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, Array]:
     return xp.asarray(x - xp.where(xp.isinf(peak), math.nan, peak)), xp.asarray(peak)
 
 
-@primitive
+@primitive(analytic=True)
 def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """Logarithm of the sum of exponentials, without overflow.
 
@@ -67,7 +67,7 @@ def _(xp: Namespace, g: Array, x: Array, out: Array, axis: Axis, keepdims: bool)
     return weights
 
 
-@primitive
+@primitive(analytic=True)
 def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """Exponentials scaled to sum to 1, ``exp(x) / sum(exp(x))``, without overflow.
 
@@ -111,7 +111,7 @@ def _dot(xp: Namespace, a: Array, b: Array, axis: Axis) -> Array:
     return xp.sum(a * b, axis=axis, keepdims=True)
 
 
-@primitive
+@primitive(analytic=True)
 def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """Logarithm of the softmax, ``x - logsumexp(x)``.
 

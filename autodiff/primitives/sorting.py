@@ -16,6 +16,7 @@ from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import DomainError, DTypeError, describe
 from autodiff.namespace import Namespace, tensors
 from autodiff.primitives.along import along, axis_of, places_along, reversed_along
+from autodiff.primitives.pieces import by_order
 
 __all__ = ["argsort", "nonzero", "searchsorted", "sort", "topk"]
 
@@ -82,6 +83,9 @@ def _(xp: Namespace, g: Array, x: Array, axis: int, descending: bool) -> Array:
     axis %= x.ndim
     order = _order(xp, x, axis, descending)
     return xp.scatter(g, places_along(xp, order, axis), x.shape, unique=True)
+
+
+sort.branches(by_order)
 
 
 @primitive(differentiable=False)
@@ -181,6 +185,9 @@ def _(xp: Namespace, g: Any, x_shape: tuple[int, ...], out: Any, axis: int) -> A
     to_values, _ = g.filled(xp)
     places = places_along(xp, out[1], axis % len(x_shape))
     return xp.scatter(to_values, places, x_shape, unique=True)
+
+
+_topk.branches(by_order)
 
 
 topk = named_results(_topk, TopK)

@@ -9,6 +9,7 @@ from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import DomainError, OptionError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
+from autodiff.primitives.pieces import by_zero
 from autodiff.primitives.reductions import Axis, reduced_axes, reduced_size, restored, rows_of
 from autodiff.primitives.shapes import axis_of
 
@@ -107,6 +108,9 @@ def _(
     part = x - xp.mean(x, axis=axis, keepdims=True)
     part *= restored(xp, scale, x.shape, axis, keepdims)
     return part
+
+
+std.branches(by_zero)
 
 
 def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:

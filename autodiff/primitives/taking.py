@@ -21,7 +21,7 @@ __all__ = ["gather", "index_add", "put_along_axis", "scatter_add", "take", "take
 Shape = tuple[int, ...]
 
 
-@standard
+@standard(analytic=True)
 def take(xp: Namespace, x: Array, indices: Array, /, axis: int | None = None) -> Array:
     """Whole slices of ``x`` by their indices along an axis.
 
@@ -60,7 +60,7 @@ def _(xp: Namespace, g: Array, x_shape: Shape, indices: Any, axis: int | None) -
     return xp.scatter(g, (slice(None),) * (axis % len(x_shape)) + (indices,), x_shape)
 
 
-@standard
+@standard(analytic=True)
 def take_along_axis(xp: Namespace, x: Array, indices: Array, /, axis: int | None = -1) -> Array:
     """Elements of ``x`` by their indices along an axis, in each of the other places alike.
 

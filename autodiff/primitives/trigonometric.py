@@ -13,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@standard
+@standard(analytic=True)
 def sin(xp: Namespace, x: Array, /) -> Array:
     """Sine.
 
@@ -30,7 +30,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g * xp.cos(x)
 
 
-@standard
+@standard(analytic=True)
 def cos(xp: Namespace, x: Array, /) -> Array:
     """Cosine.
 
@@ -47,7 +47,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return -g * xp.sin(x)
 
 
-@standard
+@standard(analytic=True)
 def tan(xp: Namespace, x: Array, /) -> Array:
     """Tangent.
 
@@ -64,7 +64,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g * (1 + out * out)
 
 
-@standard
+@standard(analytic=True)
 def asin(xp: Namespace, x: Array, /) -> Array:
     """Inverse sine, in ``[-pi/2, pi/2]``; its derivative is infinite at -1 and 1.
 
@@ -81,7 +81,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / xp.sqrt((1 - x) * (1 + x))
 
 
-@standard
+@standard(analytic=True)
 def acos(xp: Namespace, x: Array, /) -> Array:
     """Inverse cosine, in ``[0, pi]``; its derivative is infinite at -1 and 1.
 
@@ -98,7 +98,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return -g / xp.sqrt((1 - x) * (1 + x))
 
 
-@standard
+@standard(analytic=True)
 def atan(xp: Namespace, x: Array, /) -> Array:
     """Inverse tangent, in ``[-pi/2, pi/2]``.
 
@@ -146,7 +146,7 @@ def _radius(xp: Namespace, x1: Array, x2: Array) -> Array:
     return xp.where(radius == 0, 1, radius)
 
 
-@standard
+@standard(analytic=True)
 def sinh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic sine.
 
@@ -163,7 +163,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g * xp.cosh(x)
 
 
-@standard
+@standard(analytic=True)
 def cosh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic cosine.
 
@@ -180,7 +180,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g * xp.sinh(x)
 
 
-@standard
+@standard(analytic=True)
 def tanh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic tangent.
 
@@ -197,7 +197,7 @@ def _(xp: Namespace, g: Array, out: Array) -> Array:
     return g * (1 - out * out)
 
 
-@standard
+@standard(analytic=True)
 def asinh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic sine.
 
@@ -214,7 +214,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / xp.sqrt(x * x + 1)
 
 
-@standard
+@standard(analytic=True)
 def acosh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic cosine; its derivative is infinite at 1.
 
@@ -232,7 +232,7 @@ def _(xp: Namespace, g: Array, x: Array) -> Array:
     return g / (xp.sqrt(x - 1) * xp.sqrt(x + 1))
 
 
-@standard
+@standard(analytic=True)
 def atanh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic tangent; its derivative is infinite at -1 and 1.
 

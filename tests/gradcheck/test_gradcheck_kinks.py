@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.checking.kinks import ANALYTIC, BRANCHES
 from autodiff.engine.primitive import primitives
 from tests.gradcheck.planted import black_box_abs
 
@@ -125,7 +124,65 @@ def test_a_branch_in_python_at_its_edge_is_reported():
     assert "a branch of its Python code" in str(report)
 
 
-def test_the_tables_name_primitives_only():
-    assert set(BRANCHES) <= set(primitives)
-    assert set(ANALYTIC) <= set(primitives)
-    assert not set(BRANCHES) & set(ANALYTIC) - {"reciprocal"}
+def test_branches_and_analyticity_are_declared_beside_the_rules():
+    piecewise = {name for name, p in primitives.items() if p.branches is not None}
+    analytic = {name for name, p in primitives.items() if p.analytic}
+    assert {"abs", "relu", "max", "min", "sort", "where", "clip", "topk"} <= piecewise
+    assert {"exp", "matmul", "sigmoid", "softmax", "linalg.inv"} <= analytic
+    assert piecewise & analytic == {"reciprocal"}
+
+
+@ad.primitive(analytic=True)
+def swish(xp, x, /):
+    """``x sigmoid(x)``, a user's own."""
+    return x / (1 + xp.exp(-x))
+
+
+@swish.vjp
+def _(xp, g, x):
+    s = 1 / (1 + xp.exp(-x))
+    return g * (s + x * s * (1 - s))
+
+
+@ad.primitive
+def shrunk(xp, x, /):
+    """Towards zero by one, a user's own with kinks at -1 and 1."""
+    return xp.sign(x) * xp.maximum(xp.abs(x) - 1, 0)
+
+
+@shrunk.vjp
+def _(xp, g, x):
+    return g * (xp.abs(x) > 1)
+
+
+@shrunk.branches
+def _(out, x):
+    return np.sign(out)
+
+
+SMOOTH = {
+    "sigmoid": ad.sigmoid,
+    "silu": ad.silu,
+    "softmax": ad.softmax,
+    "log_softmax": lambda x: ad.log_softmax(x, axis=0),
+    "logsumexp": lambda x: ad.logsumexp(x, axis=1),
+    "a user's own": swish,
+}
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_complex_step_through_what_is_declared_analytic(name, mode):
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    report = ad.gradcheck(lambda x: SMOOTH[name](x) ** 2, x, estimator="complex", mode=mode)
+    assert report.ok
+    assert report.evaluations < 80
+    for entry in report.entries:
+        assert entry.error < 1e-14
+    with pytest.raises(ad.OptionError, match=r"shrunk, called at .*@ad.primitive\(analytic=True\)"):
+        ad.gradcheck(shrunk, x, estimator="complex")
+
+
+def test_a_users_operation_declares_its_kinks():
+    report = ad.gradcheck(lambda x: shrunk(x).sum(), np.array([-1.0, 0.0, 1.0, 2.0]))
+    assert [(kink.operation, kink.entries) for kink in report.kinks] == [("shrunk", 2)]
