@@ -54,6 +54,7 @@ from autodiff.engine.modes import (
     is_grad_enabled,
     name_scope,
     no_grad,
+    observe,
     set_default_dtype,
     set_grad_enabled,
 )
@@ -101,7 +102,7 @@ __all__ = [
     "detect_anomaly", "draw", "e", "enable_grad", "errors", "fft", "float16", "float32",
     "float64", "from_dlpack", "func", "get_default_dtype", "grad", "gradcheck", "inf", "int8",
     "int16", "int32", "int64", "is_grad_enabled", "linalg", "name_scope", "nan", "newaxis",
-    "no_grad", "pi", "primitive", "random", "record", "set_default_dtype",
+    "no_grad", "observe", "pi", "primitive", "random", "record", "set_default_dtype",
     "set_grad_enabled", "tensor", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 __all__ += creation.__all__

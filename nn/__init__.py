@@ -17,6 +17,7 @@ from nn import (
     module,
     normalization,
     optim,
+    overview,
     pooling,
     recurrent,
     reshaping,
@@ -39,6 +40,7 @@ from nn.mlp import *
 from nn.module import *
 from nn.normalization import *
 from nn.optim import *
+from nn.overview import *
 from nn.pooling import *
 from nn.recurrent import *
 from nn.reshaping import *
@@ -61,6 +63,7 @@ __all__ += mlp.__all__
 __all__ += module.__all__
 __all__ += normalization.__all__
 __all__ += optim.__all__
+__all__ += overview.__all__
 __all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += reshaping.__all__

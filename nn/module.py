@@ -458,11 +458,31 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        rows = list(_tree(self, ""))
+        rows = [
+            (label, f"{size:,}" if size or not path else "") for path, label, _, size in tree(self)
+        ]
         label = max(len(label) for label, _ in rows)
         count = max(len(count) for _, count in rows)
         lines = [f"{row:{label}}  {size:>{count}}".rstrip() for row, size in rows]
         return "\n".join([f"{lines[0]} parameters", *lines[1:]])
+
+
+def being_called() -> list[Module]:
+    """Return the modules that this thread is calling, outermost first."""
+    return [module for module, _ in _calls.modules]
+
+
+def tree(module: Module) -> Iterator[tuple[str, str, Module, int]]:
+    """Give a module and every one below it: path, row of the tree, module, parameters."""
+    size = sum(parameter.size for parameter in module.parameters())
+    extra = module.extra_repr()
+    yield "", type(module).__name__ + (f"({extra})" if extra else ""), module, size
+    children = list(module.named_children())
+    for i, (name, child) in enumerate(children, 1):
+        first, rest = ("└─ ", "   ") if i == len(children) else ("├─ ", "│  ")
+        for path, label, found, size in tree(child):
+            row = rest + label if path else f"{first}{name}: {label}"
+            yield join(name, path) if path else name, row, found, size
 
 
 def _path(caller: Module, module: Module) -> str:
@@ -503,24 +523,6 @@ def _cast(tensor: ad.Tensor, dtype: Any) -> None:
 def _missing(owner: str, kind: str, name: str, known: Mapping[str, Any]) -> str:
     names = ", ".join(known) or "none"
     return f"{owner} has no {kind} {name!r}. It has {names}."
-
-
-def _tree(module: Module, name: str) -> Iterator[tuple[str, str]]:
-    """Give the rows of a module's repr: label and number of parameters."""
-    extra = module.extra_repr()
-    label = type(module).__name__ + (f"({extra})" if extra else "")
-    count = _count(module)
-    yield (f"{name}: {label}" if name else label), f"{count:,}" if count or not name else ""
-    children = list(module.named_children())
-    for i, (child_name, child) in enumerate(children, 1):
-        first, rest = ("└─ ", "   ") if i == len(children) else ("├─ ", "│  ")
-        for row, size in _tree(child, child_name):
-            yield first + row, size
-            first = rest
-
-
-def _count(module: Module) -> int:
-    return sum(parameter.size for parameter in module.parameters())
 
 
 def _kind(value: Any) -> str:

@@ -304,10 +304,9 @@ class observe(_ModeContext):  # noqa: N801
     Examples
     --------
     >>> import autodiff as ad
-    >>> from autodiff.engine.modes import observe
     >>> names = []
     >>> x = ad.tensor(1.0, requires_grad=True)
-    >>> with observe(lambda primitive, *_: names.append(primitive.name)):
+    >>> with ad.observe(lambda primitive, *_: names.append(primitive.name)):
     ...     y = x * x + 1
     >>> names
     ['multiply', 'add']
