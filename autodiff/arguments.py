@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from operator import index
 from typing import Any
 
@@ -28,6 +29,9 @@ def to_shape(operation: str, shape: Any) -> tuple[int, ...]:
     if any(size < 0 for size in sizes):
         message = f"{operation}: the shape {sizes} has a negative size"
         raise ShapeError(f"{message}. Give sizes of at least 0.")
+    if any(size > sys.maxsize for size in sizes):
+        message = f"{operation}: the shape {sizes} is larger than any memory"
+        raise ShapeError(f"{message}. Give smaller sizes.")
     return sizes
 
 

@@ -145,6 +145,8 @@ def full(
     if isinstance(fill_value, Tensor) and fill_value.requires_grad:
         value = fill_value if dtype is None else arithmetic.astype(fill_value, dtype)
         return arithmetic.copy(shapes.broadcast_to(value, sizes))
+    if fill_value is None:
+        raise DTypeError("full: the fill value is None. Give a number.")
     value = strong(constant(fill_value), None if dtype is None else np.float64)
     wanted = value.dtype if dtype is None else to_dtype("full", dtype)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -151,26 +151,75 @@ def describe(value: Any) -> str:
     return f"{tuple(shape)} {dtype}"
 
 
-# By these a ValueError of the array library is one of values, and not of shapes.
-_WORDS_OF_VALUES = ("powers", "norm value", "sorted", "NaN", "probabilit")
+class _Remedy(NamedTuple):
+    """What becomes of an error of the array library that has one of some words in it."""
 
-# The remedy that follows the array library's own words, by the class of the failure.
-_REMEDIES: tuple[tuple[type[Exception], type[AutodiffError], str], ...] = (
-    (
+    caught: type[Exception]
+    words: tuple[str, ...]  # any of them; () for every error of the class
+    raised: type[AutodiffError]
+    advice: str
+
+
+_REMEDIES = [
+    _Remedy(
+        Exception,
+        ("cannot be interpreted as an integer", "integer argument", "not supported between",
+         "invalid literal for int"),
+        OptionError,
+        "Give whole numbers for axes, sizes and counts.",
+    ),
+    _Remedy(
+        Exception,
+        ("duplicate value in", "repeated axis", "axis1 and axis2"),
+        AxisError,
+        "Give each axis once.",
+    ),
+    _Remedy(
         np.exceptions.AxisError,
+        (),
         AxisError,
         "Give an axis from -ndim to ndim - 1 of the operand, each at most once.",
     ),
-    (np.linalg.LinAlgError, LinAlgError, "Check the matrix: square, full rank, finite?"),
-    (IndexError, IndexingError, "Give indices within the operand's shape."),
-    (
+    _Remedy(np.linalg.LinAlgError, (), LinAlgError, "Check the matrix: square, full rank, finite?"),
+    _Remedy(
+        IndexError,
+        ("valid ind",),
+        IndexingError,
+        "Index with integers, slices, ..., None, or arrays of integers or booleans.",
+    ),
+    _Remedy(IndexError, (), IndexingError, "Give indices within the operand's shape."),
+    _Remedy(
         ValueError,
+        ("powers", "norm value", "sorted", "NaN", "probabilit", "negative", "convert string",
+         "Maximum allowed"),
+        DomainError,
+        "Check the operands' values, and the options.",
+    ),
+    _Remedy(
+        ValueError,
+        ("squeeze out",),
+        ShapeError,
+        "Squeeze axes of size 1 only; without an axis all of them are.",
+    ),
+    _Remedy(
+        ValueError,
+        (),
         ShapeError,
         "Make the shapes fit (see reshape, expand_dims, permute_dims) and check the options.",
     ),
-    (OverflowError, DomainError, "Give a value that fits the dtype, or cast the tensor first."),
-    (TypeError, DTypeError, "Cast the operands with .astype(dtype), and check the options."),
-)
+    _Remedy(OverflowError, (), DomainError, "Give a value that fits the dtype, or cast first."),
+    _Remedy(
+        TypeError,
+        ("NoneType",),
+        DTypeError,
+        "None is no operand: give a tensor, an ndarray or a number.",
+    ),
+    _Remedy(TypeError, ("tri()",), ShapeError, "Give matrices, of shape (..., M, N)."),
+    _Remedy(TypeError, ("not understood",), DTypeError, "Give a dtype, such as autodiff.float32."),
+    _Remedy(
+        TypeError, (), DTypeError, "Cast the operands with .astype(dtype), and check the options."
+    ),
+]  # fmt: skip
 
 
 def explain(
@@ -200,12 +249,10 @@ def explain(
     """
     if isinstance(error, AutodiffError):
         return error
-    for caught, raised, remedy in _REMEDIES:
-        if isinstance(error, caught):
-            text = f"{_call(operation, operands, names)}: {str(error).strip().rstrip('.')}"
-            if raised is ShapeError and any(word in str(error) for word in _WORDS_OF_VALUES):
-                return DomainError(f"{text}. Check the operands' values, and the options.")
-            return raised(f"{text}. {remedy}")
+    said = str(error).strip().rstrip(".")
+    for caught, words, raised, advice in _REMEDIES:
+        if isinstance(error, caught) and (not words or any(word in said for word in words)):
+            return raised(f"{_call(operation, operands, names)}: {said}. {advice}")
     return error
 
 
@@ -230,28 +277,36 @@ def reraise(
     raise error
 
 
-def typed_calls(function: F) -> F:
-    """Make a call that does not fit a function's signature an OptionError that shows it.
+def typed_calls(callee: F) -> F:
+    """Make a call that does not fit the signature an OptionError that shows it.
 
-    Primitives look after that themselves; this is for plain functions of the package.
+    Of a class, the calls that make an instance and those of the methods that it defines.
+    Primitives look after that themselves; this is for all else that users call.
     """
-    signature = inspect.signature(function)
-    bare = signature.replace(
-        parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
-        return_annotation=signature.empty,
-    )
+    if isinstance(callee, type):
+        for name, member in list(vars(callee).items()):
+            if isinstance(member, staticmethod) and name == "__new__":
+                callee.__new__ = staticmethod(typed_calls(member.__func__))  # type: ignore[method-assign]
+            elif inspect.isfunction(member) and name in ("__init__", name.lstrip("_")):
+                setattr(callee, name, typed_calls(member))
+        return callee
+    signature = inspect.signature(callee)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    own = len(parameters) > 0 and parameters[0].name in ("self", "cls")
+    bare = signature.replace(parameters=parameters[own:], return_annotation=signature.empty)
+    called = callee.__qualname__.removesuffix(".__init__").removesuffix(".__new__")
 
-    @wraps(function)
+    @wraps(callee)
     def call(*args: Any, **named: Any) -> Any:
         try:
-            return function(*args, **named)
+            return callee(*args, **named)
         except TypeError as error:
-            name = function.__name__
             try:
                 signature.bind(*args, **named)
             except TypeError as misfit:
-                given = ", ".join(map(describe, args)) or "nothing"
-                message = f"{name}() {misfit}: called on {given}; its signature is {name}{bare}"
+                operands = args[own:] if own and callee.__name__.startswith("__") else args
+                given = ", ".join(map(describe, operands)) or "nothing"
+                message = f"{called}() {misfit}: called on {given}; its signature is {called}{bare}"
                 raise OptionError(message) from error
             raise
 

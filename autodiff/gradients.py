@@ -11,12 +11,13 @@ from autodiff.engine.apply import make_tensor
 from autodiff.engine.backward import collect, propagate
 from autodiff.engine.handover import release
 from autodiff.engine.modes import enable_grad
-from autodiff.errors import DTypeError, GraphError, OptionError, describe
+from autodiff.errors import DTypeError, GraphError, OptionError, describe, typed_calls
 from autodiff.tensor import Tensor, upstream_gradient
 
 __all__ = ["grad"]
 
 
+@typed_calls
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],

@@ -24,7 +24,15 @@ from autodiff.conversion import asarray
 from autodiff.engine.apply import make_tensor
 from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.operands import constant
-from autodiff.errors import AxisError, DomainError, DTypeError, ShapeError, describe, explain
+from autodiff.errors import (
+    AxisError,
+    DomainError,
+    DTypeError,
+    ShapeError,
+    describe,
+    explain,
+    typed_calls,
+)
 from autodiff.primitives import arithmetic
 from autodiff.tensor import Tensor
 
@@ -569,3 +577,7 @@ def choice(
 
 
 _ROUNDING = 1e-2  # a float16 softmax over a thousand classes misses 1 by less
+
+
+for _name in __all__:
+    globals()[_name] = typed_calls(globals()[_name])

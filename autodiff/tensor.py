@@ -30,6 +30,7 @@ from autodiff.errors import (
     ShapeError,
     describe,
     explain,
+    typed_calls,
 )
 from autodiff.namespace import namespace_of, tensors
 from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
@@ -689,6 +690,7 @@ def upstream_gradient(output: Tensor, gradient: Any, operation: str) -> Tensor:
     return given
 
 
+typed_calls(Tensor)
 use_handle(Tensor)
 operators.attach(Tensor)
 methods.attach(Tensor)

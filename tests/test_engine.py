@@ -595,3 +595,63 @@ def public_functions():
 def test_an_unknown_option_of_any_function_is_typed(function):
     with pytest.raises(ad.OptionError, match=r"(unexpected|missing).*its signature is"):
         function(ad.ones((2, 2)), foo=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ad.ones(4).backward(foo=1),
+        lambda: ad.ones(4).reshape(4, foo=1),
+        lambda: ad.ones(4).detach(foo=1),
+        lambda: ad.ones(4).register_hook(),
+        lambda: ad.Tensor(1.0, foo=1),
+        lambda: ad.random.normal(foo=1),
+        lambda: ad.random.seed(1, 2),
+        lambda: ad.grad([], [], foo=1),
+        lambda: ad.func.grad(ad.sum, foo=1),
+        lambda: ad.func.vjp(ad.sum, 1.0, foo=1),
+        lambda: ad.no_grad(foo=1),
+        lambda: ad.set_grad_enabled(foo=True),
+        lambda: ad.default_dtype("float64", foo=1),
+        ad.set_default_dtype,
+        lambda: ad.record(foo=1),
+    ],
+)
+def test_an_unknown_argument_of_anything_that_is_called_is_typed(call):
+    with pytest.raises(ad.OptionError, match="its signature is"):
+        call()
+
+
+def test_a_type_error_of_a_users_function_stays_as_it_is():
+    def broken(x):
+        return x + len(5)
+
+    with pytest.raises(TypeError, match="has no len") as raised:
+        ad.func.grad(broken)(1.0)
+    assert not isinstance(raised.value, ad.AutodiffError)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda x: ad.sum(x, axis=(0, 0)), ad.AxisError, "sum.*duplicate.*each axis once"),
+        (lambda x: ad.sum(x, axis="a"), ad.OptionError, "sum.*whole numbers"),
+        (lambda x: x.reshape(2.5), ad.OptionError, "reshape.*whole numbers"),
+        (lambda x: ad.squeeze(x, axis=0), ad.ShapeError, "axes of size 1 only"),
+        (lambda x: x["a"], ad.IndexingError, "Index with integers"),
+        (lambda x: x + None, ad.DTypeError, "None is no operand"),
+        (lambda x: ad.tril(x.sum()), ad.ShapeError, "Give matrices"),
+        (
+            lambda x: ad.dot(x, x),
+            ad.ShapeError,
+            r"dot\(\(2, 3\) float32, \(2, 3\) float32\): matmul",
+        ),
+        (lambda x: ad.amax(x, axis=7), ad.AxisError, "^amax"),
+        (lambda _: ad.full(3, None), ad.DTypeError, "Give a number"),
+        (lambda _: ad.zeros(10**20), ad.ShapeError, "smaller sizes"),
+        (lambda x: ad.quantile(x, "a"), ad.DomainError, "string"),
+    ],
+)
+def test_the_advice_fits_the_mistake(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call(ad.ones((2, 3)))

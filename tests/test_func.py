@@ -812,3 +812,30 @@ def test_an_unused_input_frees_nothing():
     with pytest.raises(ad.GraphError, match="do not depend"):
         ad.grad(y, [x, z])
     assert ad.grad(y, [x])[0].item() == 4.0
+
+
+def test_products_with_respect_to_chosen_arguments():
+    def f(x, n, y):
+        return x**2 * y * n
+
+    x, y = ad.tensor([1.0, 2.0]), ad.tensor([3.0, 4.0])
+    n = np.array([2, 3])  # integers, which can't be differentiated, only passed
+    value, pullback = ad.func.vjp(f, x, n, y, argnums=(0, 2))
+    assert [g.tolist() for g in pullback([1.0, 1.0])] == [[12.0, 48.0], [2.0, 12.0]]
+    _, pullback = ad.func.vjp(f, x, n, y, argnums=2)
+    assert pullback([1.0, 1.0]).tolist() == [2.0, 12.0]
+    other, tangent = ad.func.jvp(f, (x, n, y), ([1.0, 1.0],), argnums=-1)
+    assert value.tolist() == other.tolist()
+    assert tangent.tolist() == [2.0, 12.0]
+
+    def total(*args):
+        return f(*args).sum()
+
+    _, (first, last) = ad.func.hvp(total, (x, n, y), ([1.0, 0.0], [0.0, 1.0]), argnums=(0, 2))
+    assert first.tolist() == [12.0, 12.0]
+    assert last.tolist() == [4.0, 0.0]
+    assert ad.func.hvp(total, (x, n, y), ([1.0, 1.0],), argnums=0)[1].tolist() == [12.0, 24.0]
+    with pytest.raises(ad.ShapeError, match="tangents"):
+        ad.func.jvp(f, (x, n, y), ([1.0, 1.0], [1.0, 1.0]), argnums=0)
+    with pytest.raises(ad.OptionError, match="argnums 3"):
+        ad.func.vjp(f, x, n, y, argnums=3)

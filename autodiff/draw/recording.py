@@ -9,10 +9,12 @@ import numpy as np
 from autodiff.engine.modes import observe
 from autodiff.engine.node import Node, Recorded
 from autodiff.engine.origin import note_origin
+from autodiff.errors import typed_calls
 
 __all__ = ["record"]
 
 
+@typed_calls
 class record(observe):  # noqa: N801 - used like a function, as no_grad is
     """Keep every operation's operands, result, gradient and source line, for pictures.
 

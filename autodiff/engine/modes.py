@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autodiff.engine.origin import note_origin
-from autodiff.errors import DTypeError, OptionError
+from autodiff.errors import DTypeError, OptionError, typed_calls
 
 __all__ = [
     "Mode",
@@ -145,6 +145,7 @@ class _ModeContext:
         return generator
 
 
+@typed_calls
 class _PlainContext(_ModeContext):
     """A context without parameters, which decorates without parentheses too."""
 
@@ -195,6 +196,7 @@ class enable_grad(_PlainContext):  # noqa: N801
         return mode._replace(recording=True)
 
 
+@typed_calls
 class set_grad_enabled(_ModeContext):  # noqa: N801
     """Record or not, as ``enabled`` says: a function, a context manager and a decorator.
 
@@ -251,6 +253,7 @@ class set_grad_enabled(_ModeContext):  # noqa: N801
         return super().__call__(function)
 
 
+@typed_calls
 def is_grad_enabled() -> bool:
     """Tell whether this thread records operations.
 
@@ -357,6 +360,7 @@ def _float_dtype(dtype: Any) -> np.dtype[Any]:
     return found  # type: ignore[no-any-return]
 
 
+@typed_calls
 def set_default_dtype(dtype: Any) -> None:
     """Set the dtype that Python floats become, in every thread (at first float32).
 
@@ -376,6 +380,7 @@ def set_default_dtype(dtype: Any) -> None:
     _process_dtype = _float_dtype(dtype)
 
 
+@typed_calls
 def get_default_dtype() -> np.dtype[Any]:
     """Return the dtype that Python floats become here.
 
@@ -385,6 +390,7 @@ def get_default_dtype() -> np.dtype[Any]:
     return local.mode.dtype or _process_dtype
 
 
+@typed_calls
 class default_dtype(_ModeContext):  # noqa: N801
     """Change the default dtype in this thread: a context manager and a decorator.
 

@@ -43,7 +43,7 @@ from autodiff.engine.apply import (
 from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, parameters_of
 from autodiff.engine.node import Handle
 from autodiff.engine.operands import constant, is_scalar, strong
-from autodiff.errors import OptionError, typed_calls
+from autodiff.errors import AutodiffError, OptionError, describe, typed_calls
 from autodiff.namespace import forwards, tensors
 
 if TYPE_CHECKING:
@@ -290,7 +290,13 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
             return forward(tensors, *args, **named)
         arrays, options = sort(args, named)
         arrays = tuple([_operand(value, first=i == 0) for i, value in enumerate(arrays)])
-        return forward(tensors, *arrays, **options)
+        try:
+            return forward(tensors, *arrays, **options)
+        except AutodiffError as error:  # names one of the operations that this is made of
+            if str(error).startswith(public):
+                raise
+            given = ", ".join(map(describe, arrays))
+            raise type(error)(f"{public}({given}): {error}") from error
 
     _dress(call, forward, public)
     function = typed_calls(call) if variadic else call

@@ -8,8 +8,15 @@ from typing import Any
 
 from autodiff.engine.modes import enable_grad
 from autodiff.engine.node import Node, clock
-from autodiff.errors import NoGradientError, describe
-from autodiff.func.linearize import Linearized, ones_like, select, variable, zeros_like
+from autodiff.errors import NoGradientError, describe, typed_calls
+from autodiff.func.linearize import (
+    Linearized,
+    ones_like,
+    select,
+    select_or_all,
+    variable,
+    zeros_like,
+)
 from autodiff.func.matching import (
     Argnums,
     check_arguments,
@@ -24,11 +31,13 @@ from autodiff.trees import rebuild
 __all__ = ["hessian", "hvp", "jacobian", "jvp"]
 
 
+@typed_calls
 def jvp(
     func: Callable[..., Any],
     primals: Sequence[Any],
     tangents: Sequence[Any],
     *,
+    argnums: Argnums | None = None,
     has_aux: bool = False,
 ) -> tuple[Any, ...]:
     r"""Compute ``func(*primals)`` and the product of its Jacobian with the tangents.
@@ -43,7 +52,9 @@ def jvp(
     primals : tuple or list of trees
         The positional arguments.
     tangents : tuple or list of trees
-        The direction :math:`v`, of the same structure and shapes.
+        The direction :math:`v`: one for each chosen primal, of its structure and shapes.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate with respect to; all of them where None.
     has_aux : bool
         Whether ``func`` returns a pair ``(result, aux)``.
 
@@ -75,8 +86,10 @@ def jvp(
     """
     check_function("jvp", func)
     check_arguments("jvp", primals, tangents)
-    with Linearized("jvp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
-        directions = matching("jvp", "tangents", tuple(tangents), tuple(primals), run.variables)
+    chosen = select_or_all("jvp", argnums, len(primals))
+    with Linearized("jvp", func, primals, chosen, {}, has_aux=has_aux) as run:
+        varied = tuple(primals[i] for i in chosen)
+        directions = matching("jvp", "tangents", tuple(tangents), varied, run.variables)
         # The cotangents are variables at 0: their values do not matter.
         since = clock()
         cotangents = [variable(zeros_like(output).array) for output in run.outputs]
@@ -97,6 +110,7 @@ def jvp(
         return (value, tangent, aux) if has_aux else (value, tangent)
 
 
+@typed_calls
 def jacobian(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -187,6 +201,7 @@ def _rows(run: Linearized, k: int, *, create_graph: bool) -> list[Tensor]:
     return blocks
 
 
+@typed_calls
 def hessian(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -221,11 +236,13 @@ def hessian(
     return _jacobian("hessian", inner, argnums, has_aux)
 
 
+@typed_calls
 def hvp(
     func: Callable[..., Any],
     primals: Sequence[Any],
     tangents: Sequence[Any],
     *,
+    argnums: Argnums | None = None,
     has_aux: bool = False,
 ) -> tuple[Any, ...]:
     r"""Compute ``func(*primals)`` and the product of its Hessian with the tangents.
@@ -239,7 +256,9 @@ def hvp(
     primals : tuple or list of trees
         The positional arguments.
     tangents : tuple or list of trees
-        The direction :math:`v`, of the same structure and shapes.
+        The direction :math:`v`: one for each chosen primal, of its structure and shapes.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate with respect to; all of them where None.
     has_aux : bool
         Whether ``func`` returns a pair ``(scalar, aux)``.
 
@@ -248,7 +267,8 @@ def hvp(
     value : Tensor
         ``func(*primals)``.
     product : tuple of trees of Tensor
-        :math:`\sum_j (\partial^2 f / \partial x_i \partial x_j) v_j`, one for each primal.
+        :math:`\sum_j (\partial^2 f / \partial x_i \partial x_j) v_j`, one for each chosen
+        primal (that alone where ``argnums`` is one number).
     aux : Any
         Where ``has_aux``.
 
@@ -274,9 +294,11 @@ def hvp(
     """
     check_function("hvp", func)
     check_arguments("hvp", primals, tangents)
-    with Linearized("hvp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
+    chosen = select_or_all("hvp", argnums, len(primals))
+    with Linearized("hvp", func, primals, chosen, {}, has_aux=has_aux) as run:
         output = run.scalar()
-        directions = matching("hvp", "tangents", tuple(tangents), tuple(primals), run.variables)
+        varied = tuple(primals[i] for i in chosen)
+        directions = matching("hvp", "tangents", tuple(tangents), varied, run.variables)
         first = run.pull([ones_like(output)], create_graph=True, retain_graph=True)
         create = run.wants_graph([output, *directions])
         products = run.carry(
@@ -287,7 +309,7 @@ def hvp(
             retain_graph=True,
         )
         value, aux, products = run.finish(output, run.aux, products)
-        result = tuple(run.split(products))
+        result = per_argument(run.split(products), argnums)
         return (value, result, aux) if has_aux else (value, result)
 
 

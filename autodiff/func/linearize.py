@@ -32,7 +32,15 @@ from autodiff.namespace import Namespace, namespace_of
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten, map_leaves, rebuild
 
-__all__ = ["Linearized", "ones_like", "select", "summary", "variable", "zeros_like"]
+__all__ = [
+    "Linearized",
+    "ones_like",
+    "select",
+    "select_or_all",
+    "summary",
+    "variable",
+    "zeros_like",
+]
 
 
 def _variable(xp: Namespace, x: Any, /) -> Any:
@@ -80,6 +88,13 @@ def variable(array: Any, outer: Node | None = None) -> Tensor:
     node.notes = None
     node.open = 1
     return make_tensor(array, node)
+
+
+def select_or_all(
+    transform: str, argnums: int | Sequence[int] | None, count: int
+) -> tuple[int, ...]:
+    """Return the positions that ``argnums`` names, all of them where it is None."""
+    return tuple(range(count)) if argnums is None else select(transform, argnums, count)
 
 
 def select(transform: str, argnums: int | Sequence[int], count: int) -> tuple[int, ...]:

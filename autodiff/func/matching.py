@@ -82,6 +82,6 @@ def _fitting(transform: str, path: str, leaf: Any, wanted: Tensor) -> Tensor:
     return value
 
 
-def per_argument(results: list[Any], argnums: Argnums) -> Any:
+def per_argument(results: list[Any], argnums: Argnums | None) -> Any:
     """Return the one result where ``argnums`` is one number, a tuple otherwise."""
-    return tuple(results) if isinstance(argnums, list | tuple) else results[0]
+    return tuple(results) if argnums is None or isinstance(argnums, list | tuple) else results[0]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from autodiff.func.linearize import Linearized, ones_like, select
+from autodiff.errors import typed_calls
+from autodiff.func.linearize import Linearized, ones_like, select, select_or_all
 from autodiff.func.matching import Argnums, check_function, matching, per_argument
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten
@@ -14,6 +15,7 @@ from autodiff.trees import flatten
 __all__ = ["grad", "value_and_grad", "vjp"]
 
 
+@typed_calls
 def value_and_grad(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -91,6 +93,7 @@ def _value_and_grad(
     return with_gradient
 
 
+@typed_calls
 def grad(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -129,7 +132,13 @@ def grad(
     return gradient
 
 
-def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+@typed_calls
+def vjp(
+    func: Callable[..., Any],
+    *primals: Any,
+    argnums: Argnums | None = None,
+    has_aux: bool = False,
+) -> tuple[Any, ...]:
     r"""Compute ``func(*primals)``, and a function for products with its transposed Jacobian.
 
     Parameters
@@ -137,7 +146,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     func : callable
         Takes trees of tensors, and returns a tree of tensors.
     *primals : trees
-        The arguments, all of which are differentiated.
+        The arguments.
+    argnums : int or sequence of int, optional
+        Those to differentiate with respect to; all of them where None.
     has_aux : bool
         Whether ``func`` returns a pair ``(result, aux)``.
 
@@ -147,8 +158,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
         ``func(*primals)``.
     pullback : callable
         ``pullback(cotangent)``, for a cotangent :math:`u` of the structure and shapes of the
-        result, is the tuple of :math:`u^\top \partial f / \partial x_i`, one for each primal
-        and of its structure. It can be called many times.
+        result, is the tuple of :math:`u^\top \partial f / \partial x_i`, one for each chosen
+        primal and of its structure (that alone where ``argnums`` is one number). It can be
+        called many times.
     aux : Any
         Where ``has_aux``.
 
@@ -169,15 +181,16 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     [[3.0, 30.0], 21.0]
     """
     check_function("vjp", func)
-    with Linearized("vjp", func, primals, range(len(primals)), {}, has_aux=has_aux) as run:
+    chosen = select_or_all("vjp", argnums, len(primals))
+    with Linearized("vjp", func, primals, chosen, {}, has_aux=has_aux) as run:
         value, aux = run.finish(run.value(), run.aux)
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
+    def pullback(cotangent: Any) -> Any:
         upstream = matching("vjp", "cotangent", cotangent, run.result, run.outputs)
         with run.reopen() as again:
             create = again.wants_graph([*again.outputs, *upstream])
             gradients = again.pull(upstream, create_graph=create, retain_graph=True)
             (gradients,) = again.finish(gradients)
-            return tuple(again.split(gradients))
+            return per_argument(again.split(gradients), argnums)
 
     return (value, pullback, aux) if has_aux else (value, pullback)

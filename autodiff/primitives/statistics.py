@@ -7,7 +7,7 @@ from typing import Any
 
 from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
-from autodiff.errors import DomainError, OptionError, ShapeError, describe
+from autodiff.errors import DomainError, OptionError, ShapeError, describe, explain
 from autodiff.namespace import Namespace, namespace_of
 from autodiff.primitives.pieces import by_zero
 from autodiff.primitives.reductions import Axis, reduced_axes, reduced_size, restored, rows_of
@@ -175,7 +175,10 @@ def quantile(
     tensor([2.5, 4. ], dtype=float32)
     """
     library = namespace_of(constant(x))  # for q and ranks: constants
-    fractions = library.asarray(getattr(q, "array", q), dtype=library.float64)
+    try:
+        fractions = library.asarray(getattr(q, "array", q), dtype=library.float64)
+    except ValueError as error:
+        raise explain("quantile", [x], error) from error
     if axis is not None:
         for each in axis if isinstance(axis, tuple) else (axis,):
             axis_of("quantile", x, each)
