@@ -79,13 +79,13 @@ class Both:
 
 @with_torch
 @pytest.mark.parametrize("kind", ["SGD", "AdamW"])
-@pytest.mark.parametrize(("name", "options"), SCHEDULES, ids=str)
+@pytest.mark.parametrize(("name", "options"), SCHEDULES)
 def test_rates_are_pytorchs(name, options, kind):
     Both(lambda library, optimizer: getattr(library, name)(optimizer, **options), kind).run()
 
 
 @with_torch
-@pytest.mark.parametrize(("name", "options"), SCHEDULES, ids=str)
+@pytest.mark.parametrize(("name", "options"), SCHEDULES)
 def test_states_load_from_here_and_from_pytorch(name, options):
     def build(library, optimizer):
         return getattr(library, name)(optimizer, **options)
