@@ -6,28 +6,45 @@ from typing import Any
 
 import autodiff as ad
 from nn.checks import check_size
+from nn.module import Module
 
-__all__ = ["KeyValueCache", "LayerCache"]
+__all__ = ["KeyValueCache", "LayerCache", "check_cache"]
+
+
+class _Extent:
+    """How many positions were read and how many there is room for: the same for all layers."""
+
+    def __init__(self, max_length: int) -> None:
+        self.length = 0
+        self.max_length = max_length
 
 
 class LayerCache:
     """The part of a :class:`KeyValueCache` that one attention layer reads and writes."""
 
-    def __init__(self, whole: KeyValueCache, index: int) -> None:
-        self._whole = whole
-        self._index = index
+    def __init__(self, extent: _Extent) -> None:
+        # Not the cache itself: the cycle would keep the arrays until a garbage collection.
+        self._extent = extent
         self._keys: ad.Tensor | None = None
         self._values: ad.Tensor | None = None
 
     @property
     def length(self) -> int:
         """How many positions were read before."""
-        return self._whole.length
+        return self._extent.length
 
     def extend(self, keys: ad.Tensor, values: ad.Tensor) -> tuple[ad.Tensor, ad.Tensor]:
         """Write what is new, ``(N, H, T, D)``; return all, ``(N, H, length + T, D)``."""
         start, stop = self.length, self.length + keys.shape[2]
-        self._whole.check(keys, start, stop)
+        if keys.requires_grad:
+            message = "KeyValueCache: it keeps numbers, and the keys are part of a graph"
+            raise ad.GraphError(f"{message}. Generate inside `with autodiff.no_grad():`.")
+        if stop > self._extent.max_length:
+            message = f"KeyValueCache: {start} positions were read, {stop - start} are new"
+            raise ad.ShapeError(
+                f"{message}, there is room for {self._extent.max_length}. "
+                "Make one with a larger max_length, or clear() it."
+            )
         if self._keys is None or self._values is None or start == 0:
             self._keys, self._values = self._room(keys), self._room(values)
         _check_same(self._keys, keys)
@@ -37,10 +54,7 @@ class LayerCache:
 
     def _room(self, x: ad.Tensor) -> ad.Tensor:
         examples, heads, _, size = x.shape
-        return ad.empty((examples, heads, self._whole.max_length, size), dtype=x.dtype)
-
-    def __repr__(self) -> str:
-        return f"LayerCache({self._index} of {self._whole!r})"
+        return ad.empty((examples, heads, self._extent.max_length, size), dtype=x.dtype)
 
 
 def _check_same(kept: ad.Tensor, keys: ad.Tensor) -> None:
@@ -90,10 +104,19 @@ class KeyValueCache:
     """
 
     def __init__(self, layers: int, max_length: int) -> None:
-        self.max_length = check_size("KeyValueCache", "max_length", max_length, least=1)
         count = check_size("KeyValueCache", "layers", layers, least=1)
-        self.length = 0
-        self._layers = [LayerCache(self, i) for i in range(count)]
+        self._extent = _Extent(check_size("KeyValueCache", "max_length", max_length, least=1))
+        self._layers = [LayerCache(self._extent) for _ in range(count)]
+
+    @property
+    def length(self) -> int:
+        """How many positions were read."""
+        return self._extent.length
+
+    @property
+    def max_length(self) -> int:
+        """How many positions there is room for."""
+        return self._extent.max_length
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -103,30 +126,18 @@ class KeyValueCache:
 
     def advance(self, positions: int) -> None:
         """Count the positions that all layers have written now."""
-        self.length += positions
+        self._extent.length += positions
 
     def clear(self) -> None:
         """Forget everything that was read."""
-        self.length = 0
-
-    def check(self, keys: ad.Tensor, start: int, stop: int) -> None:
-        """Raise unless what is new can be written from ``start`` to ``stop``."""
-        if keys.requires_grad:
-            message = "KeyValueCache: it keeps numbers, and the keys are part of a graph"
-            raise ad.GraphError(f"{message}. Generate inside `with autodiff.no_grad():`.")
-        if stop > self.max_length:
-            message = f"KeyValueCache: {start} positions were read, {stop - start} are new"
-            raise ad.ShapeError(
-                f"{message}, there is room for {self.max_length}. "
-                "Make one with a larger max_length, or clear() it."
-            )
+        self._extent.length = 0
 
     def __repr__(self) -> str:
         sizes = f"layers={len(self)}, max_length={self.max_length}, length={self.length}"
         return f"KeyValueCache({sizes})"
 
 
-def check_cache(owner: Any, cache: Any) -> LayerCache | None:
+def check_cache(owner: Module, cache: Any) -> LayerCache | None:
     """Return a layer's cache or None; raise DTypeError for anything else."""
     if cache is None or isinstance(cache, LayerCache):
         return cache

@@ -205,9 +205,8 @@ class MultiheadAttention(Module):
             key = query if same[0] else ad.expand_dims(key, axis=axis)
             value = key if same[1] else ad.expand_dims(value, axis=axis)
         q, k, v = self._projected(query, key, value)
-        start = 0
-        if check_cache(self, cache) is not None:
-            start = cache.length  # type: ignore[union-attr]
+        cache = check_cache(self, cache)
+        start = 0 if cache is None else cache.length
         if self.rotary is not None:
             q, k = self.rotary(q, start), self.rotary(k, start)
         masks = self._masks(key_padding_mask, attn_mask, q, k, start)
@@ -271,7 +270,8 @@ class MultiheadAttention(Module):
             shape = (1,) * (2 - padding.ndim) + padding.shape
             padding = padding.reshape(shape[0], 1, 1, shape[1])
         if attention is not None:
-            attention = as_mask(self, attention, (queries, keys), examples * heads)
+            shape = (examples * heads, queries, keys)
+            attention = check_mask(self, "attn_mask", attention, shape, "bool or float")
             attention = _taking_part(attention)
             if attention.ndim == 3 and attention.shape[0] > 1:
                 attention = attention.reshape(examples, heads, *attention.shape[1:])
@@ -347,11 +347,6 @@ class MultiheadAttention(Module):
         dropout = f", dropout={self.dropout:g}" if self.dropout else ""
         first = ", batch_first=True" if self.batch_first else ""
         return f"{self.embed_dim}, num_heads={self.num_heads}{extra}{dropout}{first}"
-
-
-def as_mask(owner: Module, mask: Any, shape: tuple[int, int], count: int) -> ad.Tensor:
-    """Check an ``attn_mask``: ``(T, S)`` for all, or one for each example and head."""
-    return check_mask(owner, "attn_mask", mask, (count, *shape), "bool or float")
 
 
 def _taking_part(mask: ad.Tensor) -> ad.Tensor:

@@ -465,4 +465,4 @@ def test_a_cache_changes_nothing(rotary, batch_first):
             cache.clear()
     with pytest.raises(ad.GraphError, match="no_grad"):
         attention(x, x, x, cache=cache[0])
-    assert repr(cache[0]) == "LayerCache(0 of KeyValueCache(layers=1, max_length=7, length=0))"
+    assert repr(cache) == "KeyValueCache(layers=1, max_length=7, length=0)"
