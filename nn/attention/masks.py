@@ -16,7 +16,8 @@ from nn.checks import as_input, name_of
 from nn.module import Module
 
 __all__ = [
-    "Bias", "attention_weights", "bias_of", "causal_bias", "causal_mask", "check_mask", "joined",
+    "Bias", "attention_weights", "bias_of", "causal_bias", "causal_mask", "check_mask",
+    "check_mask_shape", "joined",
 ]  # fmt: skip
 
 
@@ -100,9 +101,9 @@ def attention_weights(scores: ad.Tensor, bias: Bias | None) -> ad.Tensor:
 
 
 def check_mask(
-    owner: Module | str, name: str, mask: Any, shape: tuple[int, ...], takes: str
+    owner: Module | str, name: str, mask: Any, scores: tuple[int, ...], takes: str
 ) -> ad.Tensor:
-    """Return a mask as a tensor; raise unless it is one and broadcasts to the shape.
+    """Return a mask as a tensor; raise unless it is one and broadcasts to the scores' shape.
 
     Parameters
     ----------
@@ -111,8 +112,8 @@ def check_mask(
     name : str
         The argument.
     mask : array_like
-    shape : tuple of int
-        That of the scores.
+    scores : tuple of int
+        The scores' shape.
     takes : str
         ``"bool"``, or ``"bool or float"`` where numbers may be added as well.
 
@@ -120,13 +121,29 @@ def check_mask(
     ------
     DTypeError, ShapeError
     """
+    given = _typed_mask(owner, name, mask, takes)
+    pairs = zip(reversed(given.shape), reversed(scores), strict=False)
+    if given.ndim > len(scores) or any([size not in (1, goal) for size, goal in pairs]):
+        found = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}, the scores are {scores}"
+        raise ad.ShapeError(f"{found}. Give a mask that broadcasts to that shape.")
+    return given
+
+
+def check_mask_shape(
+    owner: Module | str, name: str, mask: Any, *shapes: tuple[int, ...]
+) -> ad.Tensor:
+    """Return a mask of booleans or floats as a tensor; raise unless it has one of the shapes."""
+    given = _typed_mask(owner, name, mask, "bool or float")
+    if given.shape not in shapes:
+        found = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}"
+        raise ad.ShapeError(f"{found}. Give a mask of shape {' or '.join(map(str, shapes))}.")
+    return given
+
+
+def _typed_mask(owner: Module | str, name: str, mask: Any, takes: str) -> ad.Tensor:
     given = as_input(owner, mask)
     if given.dtype != ad.bool and not (given.dtype.kind == "f" and "float" in takes):
         found = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}"
         remedy = "Cast zeros and ones with mask.astype(autodiff.bool)"
         raise ad.DTypeError(f"{found}, its dtype must be {takes}. {remedy}.")
-    pairs = zip(reversed(given.shape), reversed(shape), strict=False)
-    if given.ndim > len(shape) or any([size not in (1, goal) for size, goal in pairs]):
-        message = f"{name_of(owner)}: {name} is {ad.errors.describe(given)}, the scores are {shape}"
-        raise ad.ShapeError(f"{message}. Give a mask that broadcasts to that shape.")
     return given

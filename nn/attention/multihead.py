@@ -8,7 +8,7 @@ import autodiff as ad
 from nn import init
 from nn.attention.cache import LayerCache, check_cache
 from nn.attention.dot_product import attend
-from nn.attention.masks import Bias, bias_of, causal_bias, causal_mask, check_mask, joined
+from nn.attention.masks import Bias, bias_of, causal_bias, causal_mask, check_mask_shape, joined
 from nn.attention.positions import RotaryPositions
 from nn.checks import as_floats, check_probability, check_size
 from nn.linear import Linear
@@ -262,19 +262,17 @@ class MultiheadAttention(Module):
         """Return both masks as one that says where keys take part, or what is added."""
         examples, heads, queries, _ = q.shape
         keys = start + k.shape[2]
+        shapes: list[tuple[int, ...]]
         if padding is not None:
-            padding = check_mask(
-                self, "key_padding_mask", padding, (examples, keys), "bool or float"
-            )
-            padding = _taking_part(padding)
-            shape = (1,) * (2 - padding.ndim) + padding.shape
-            padding = padding.reshape(shape[0], 1, 1, shape[1])
+            shapes = [(examples, keys), (keys,)][: 1 if examples > 1 else 2]
+            padding = check_mask_shape(self, "key_padding_mask", padding, *shapes)
+            padding = _taking_part(padding).reshape(examples, 1, 1, keys)
         if attention is not None:
-            shape = (examples * heads, queries, keys)
-            attention = check_mask(self, "attn_mask", attention, shape, "bool or float")
+            shapes = [(queries, keys), (examples * heads, queries, keys)]
+            attention = check_mask_shape(self, "attn_mask", attention, *shapes)
             attention = _taking_part(attention)
-            if attention.ndim == 3 and attention.shape[0] > 1:
-                attention = attention.reshape(examples, heads, *attention.shape[1:])
+            if attention.ndim == 3:
+                attention = attention.reshape(examples, heads, queries, keys)
         return joined(padding, attention)
 
     def _bias(

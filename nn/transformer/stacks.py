@@ -13,9 +13,7 @@ from nn.module import Module
 from nn.normalization import LayerNorm
 from nn.transformer.layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 
-__all__ = [
-    "Transformer", "TransformerDecoder", "TransformerEncoder", "generate_square_subsequent_mask",
-]  # fmt: skip
+__all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
 
 class _Stack(Module):
@@ -260,28 +258,23 @@ class Transformer(Module):
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, dtype: Any = None) -> ad.Tensor:
-        """See :func:`generate_square_subsequent_mask`."""
-        return generate_square_subsequent_mask(sz, dtype)
+        """Return the mask of a causal model as floats: 0 up to the diagonal, -inf above.
 
+        ``is_causal=True`` says the same and is kept from call to call.
 
-def generate_square_subsequent_mask(sz: int, dtype: Any = None) -> ad.Tensor:
-    """Return the mask of a causal model as floats: 0 up to the diagonal, -inf above.
+        Parameters
+        ----------
+        sz : int
+            The length of the sequence.
+        dtype : dtype, optional
+            At first the default dtype.
 
-    ``is_causal=True`` says the same and is kept from call to call.
-
-    Parameters
-    ----------
-    sz : int
-        The length of the sequence.
-    dtype : dtype, optional
-        At first the default dtype.
-
-    Examples
-    --------
-    >>> import nn
-    >>> nn.Transformer.generate_square_subsequent_mask(2)
-    tensor([[  0., -inf],
-            [  0.,   0.]], dtype=float32)
-    """
-    size = check_size("generate_square_subsequent_mask", "sz", sz)
-    return ad.triu(ad.full((size, size), -ad.inf, dtype=dtype), k=1)
+        Examples
+        --------
+        >>> import nn
+        >>> nn.Transformer.generate_square_subsequent_mask(2)
+        tensor([[  0., -inf],
+                [  0.,   0.]], dtype=float32)
+        """
+        size = check_size("generate_square_subsequent_mask", "sz", sz)
+        return ad.triu(ad.full((size, size), -ad.inf, dtype=dtype), k=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -164,6 +166,20 @@ def test_generation_leaves_the_model_as_it_was():
     assert made.generate(x, 5).tolist() != first
     ad.random.seed(5)
     assert made.generate(x, 5).tolist() == first
+
+
+def test_a_cache_goes_with_its_last_reference():
+    made = model()
+    cache = made.cache()
+    with ad.no_grad():
+        made(tokens(2, 3), cache)
+    layer = weakref.ref(cache[0])
+    gc.disable()
+    try:
+        del cache
+        assert layer() is None
+    finally:
+        gc.enable()
 
 
 # -- sampling -----------------------------------------------------------------------------------
