@@ -70,7 +70,7 @@ def test_validation_loss_follows_pytorchs_step_for_step():
 @pytest.mark.slow
 def test_it_learns_to_write():
     """Most of the words that it writes are words of the text, and the text is not copied."""
-    steps, rate = 900, 4e-3
+    steps, rate = 1200, 4e-3
     config = nn.GPTConfig(len(CHARACTERS), 64, num_layers=2, embed_dim=96, positions="rotary")
     ad.random.seed(0)
     model = nn.GPT(config)
