@@ -129,9 +129,20 @@ def _nearest(wanted: list[float], weights: list[float], apart: list[float]) -> l
 
 def part_scopes(layers: list[list[int]], places: list[Place], frame: Frame) -> None:
     """Move scopes that lie beside one another apart, so that each can have its frame."""
+    rows: dict[Scope, list[list[int]]] = {}  # the members of each scope in each of its ranks
+    for layer in layers:
+        begun: set[Scope] = set()
+        for vertex in layer:
+            scope = places[vertex].scope
+            for depth in range(len(scope) + 1):
+                parent = scope[:depth]
+                if parent not in begun:
+                    begun.add(parent)
+                    rows.setdefault(parent, []).append([])
+                rows[parent][-1].append(vertex)
     parents = {place.scope[:depth] for place in places for depth in range(len(place.scope))}
     for parent in sorted(parents, key=lambda scope: (-len(scope), scope)):
-        _part_siblings(layers, places, parent, frame)
+        _part_siblings(rows[parent], places, len(parent), frame)
     for layer in layers:  # what lies outside of the moved scopes makes room in turn
         apart = [distance(places[a], places[b], frame) for a, b in pairwise(layer)]
         wanted = [places[vertex].x for vertex in layer]
@@ -139,71 +150,83 @@ def part_scopes(layers: list[list[int]], places: list[Place], frame: Frame) -> N
             places[vertex].x = x
 
 
-def _part_siblings(
-    layers: list[list[int]], places: list[Place], parent: Scope, frame: Frame
-) -> None:
+def _part_siblings(rows: list[list[int]], places: list[Place], depth: int, frame: Frame) -> None:
     """Part what lies directly in a scope: its inner scopes, and vertices of its own."""
-    depth = len(parent)
     items: dict[object, list[int]] = {}
     follows: dict[object, set[object]] = {}
-    for layer in layers:
+    for row in rows:
         former: object = None
-        for vertex in layer:
+        for vertex in row:
             scope = places[vertex].scope
-            if scope[:depth] != parent:
-                continue
             item: object = scope[depth] if len(scope) > depth else vertex
             items.setdefault(item, []).append(vertex)
             if former is not None and former != item:
                 follows.setdefault(former, set()).add(item)
             former = item
-    inner = [item for item in items if isinstance(item, str)]
-    solid = {
-        item: members
+    spans = {
+        item: span
         for item, members in items.items()
-        if any(not places[vertex].dummy for vertex in members)
+        if (span := _span([places[vertex] for vertex in members], depth, frame)) is not None
     }
+    inner = [item for item in spans if isinstance(item, str)]
+    beside = _beside(spans)
     for _ in range(4 * len(inner)):
         moved = False
         for name in inner:
-            if name not in solid:
-                continue
-            for item in solid:
-                overlap = 0.0 if item == name else _overlap(places, solid, name, item, depth, frame)
+            for item in beside[name]:
+                overlap = _overlap(spans[name], spans[item])
                 if overlap > 0.0:
-                    moved |= _push(places, items, follows, name, item, overlap)
+                    moved |= _push(places, items, spans, follows, name, item, overlap)
         if not moved:
             break
 
 
-def _overlap(
-    places: list[Place],
-    solid: dict[object, list[int]],
-    first: object,
-    second: object,
-    depth: int,
-    frame: Frame,
-) -> float:
-    """Return by how much two items would have to part; 0 where they share no rank."""
-    spans = []
-    for item in (first, second):
-        members = [places[vertex] for vertex in solid[item] if not places[vertex].dummy]
-        inside = [max(0, len(place.scope) - depth) for place in members]
-        left = min(p.left - frame.left * n for p, n in zip(members, inside, strict=True))
-        right = max(p.right + frame.right * n for p, n in zip(members, inside, strict=True))
-        ranks = [place.rank for place in members]
-        spans.append((left, right, min(ranks), max(ranks)))
-    (left, right, top, bottom), (other_left, other_right, other_top, other_bottom) = spans
-    if top > other_bottom or other_top > bottom:
-        return 0.0
-    if left + right <= other_left + other_right:
-        return max(0.0, right - other_left + INSIDE)
-    return max(0.0, other_right - left + INSIDE)
+class _Span:
+    """Where an item is: its borders, which move, and its ranks."""
+
+    __slots__ = ("bottom", "left", "right", "top")
+
+    def __init__(self, left: float, right: float, top: int, bottom: int) -> None:
+        self.left, self.right, self.top, self.bottom = left, right, top, bottom
+
+
+def _span(members: list[Place], depth: int, frame: Frame) -> _Span | None:
+    solid = [place for place in members if not place.dummy]
+    if not solid:
+        return None
+    inside = [max(0, len(place.scope) - depth) for place in solid]
+    left = min(p.left - frame.left * n for p, n in zip(solid, inside, strict=True))
+    right = max(p.right + frame.right * n for p, n in zip(solid, inside, strict=True))
+    ranks = [place.rank for place in solid]
+    return _Span(left, right, min(ranks), max(ranks))
+
+
+def _beside(spans: dict[object, _Span]) -> dict[object, list[object]]:
+    """Return for every item those that it shares a rank with, in the items' order."""
+    in_rank: dict[int, list[object]] = {}
+    for item, span in spans.items():
+        for rank in range(span.top, span.bottom + 1):
+            in_rank.setdefault(rank, []).append(item)
+    place = {item: i for i, item in enumerate(spans)}
+    found: dict[object, list[object]] = {}
+    for item, span in spans.items():
+        if isinstance(item, str):  # only scopes push
+            near = {other for r in range(span.top, span.bottom + 1) for other in in_rank[r]}
+            found[item] = sorted(near - {item}, key=place.__getitem__)
+    return found
+
+
+def _overlap(one: _Span, other: _Span) -> float:
+    """Return by how much two items would have to part."""
+    if one.left + one.right <= other.left + other.right:
+        return max(0.0, one.right - other.left + INSIDE)
+    return max(0.0, other.right - one.left + INSIDE)
 
 
 def _push(
     places: list[Place],
     items: dict[object, list[int]],
+    spans: dict[object, _Span],
     follows: dict[object, set[object]],
     first: object,
     second: object,
@@ -233,4 +256,7 @@ def _push(
     for item in beyond[mover]:
         for vertex in items[item]:
             places[vertex].x += distance
+        if item in spans:
+            spans[item].left += distance
+            spans[item].right += distance
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import graphviz
 
 from autodiff.draw.labels import Show, label, shorten
 from autodiff.draw.svg import render_svg
+from autodiff.errors import OptionError
 
 if TYPE_CHECKING:
     from autodiff.draw.description import Description, Vertex
@@ -80,6 +82,75 @@ class Graph(graphviz.Digraph):  # type: ignore[misc]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.svg(), encoding="utf-8")
         return str(path)
+
+    def render(
+        self,
+        filename: Any = None,
+        directory: Any = None,
+        *,
+        format: str | None = None,
+        outfile: Any = None,
+        cleanup: bool = False,
+        **options: Any,
+    ) -> str:
+        """Write DOT text and its picture; without ``dot``, the package's own drawing as SVG.
+
+        Parameters
+        ----------
+        filename, directory, format, outfile, cleanup, **options
+            Those of ``graphviz.Digraph.render``.
+
+        Returns
+        -------
+        str
+            The picture's path.
+
+        Raises
+        ------
+        OptionError
+            Without ``dot``, for another format than SVG.
+        """
+        if shutil.which(options.get("engine") or self.engine):
+            options |= {"format": format, "outfile": outfile, "cleanup": cleanup}
+            return str(super().render(filename, directory=directory, **options))
+        self._check_format(format or (Path(outfile).suffix[1:] if outfile else self.format))
+        source = Path(self.save(filename, directory))
+        path = Path(outfile) if outfile else source.with_name(f"{source.name}.svg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.svg(), encoding="utf-8")
+        if cleanup:
+            source.unlink()
+        return str(path)
+
+    def pipe(self, format: str | None = None, encoding: str | None = None, **options: Any) -> Any:
+        """Return the picture; without ``dot``, the package's own drawing as SVG.
+
+        Parameters
+        ----------
+        format, encoding, **options
+            Those of ``graphviz.Digraph.pipe``.
+
+        Returns
+        -------
+        bytes, or str where there is an encoding
+
+        Raises
+        ------
+        OptionError
+            Without ``dot``, for another format than SVG.
+        """
+        if shutil.which(options.get("engine") or self.engine):
+            return super().pipe(format=format, encoding=encoding, **options)
+        self._check_format(format or self.format)
+        return self.svg() if encoding else self.svg().encode()
+
+    def _check_format(self, format: str) -> None:
+        if format.lower() != "svg":
+            message = f"a picture as {format.upper()} needs Graphviz's program {self.engine!r}"
+            raise OptionError(
+                f"{message}, which is not installed. Without it give format='svg', or "
+                "graph.save('graph.svg')."
+            )
 
 
 def build_graph(description: Description, show: Show, direction: str) -> Graph:

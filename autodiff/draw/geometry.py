@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 __all__ = [
     "ACROSS",
@@ -17,12 +18,14 @@ __all__ = [
     "Place",
     "Scope",
     "Segment",
+    "Shelves",
     "common_prefix",
     "distance",
     "neighbours",
 ]
 
 Scope = tuple[str, ...]
+T = TypeVar("T")
 
 SEPARATION = 24.0  # between neighbours in a rank
 INSIDE = 10.0  # between a cluster's border and its members
@@ -137,6 +140,25 @@ class Layout:
     clusters: list[Cluster] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
+
+
+class Shelves(Generic[T]):
+    """Things by the heights that they span, so that neighbours are found among few."""
+
+    _SIZE = 64.0
+
+    def __init__(self) -> None:
+        self._shelves: dict[int, list[T]] = {}
+
+    def add(self, top: float, bottom: float, thing: T) -> None:
+        """Put a thing on every shelf that it reaches."""
+        for shelf in range(int(top // self._SIZE), int(bottom // self._SIZE) + 1):
+            self._shelves.setdefault(shelf, []).append(thing)
+
+    def near(self, top: float, bottom: float) -> Iterator[T]:
+        """Give what may be between two heights, some of it more than once."""
+        for shelf in range(int(top // self._SIZE), int(bottom // self._SIZE) + 1):
+            yield from self._shelves.get(shelf, ())
 
 
 def common_prefix(scopes: list[Scope]) -> Scope:

@@ -34,6 +34,7 @@ from autodiff.draw.geometry import (
     Place,
     Scope,
     Segment,
+    Shelves,
     neighbours,
 )
 from autodiff.draw.ordering import initial_order, reorder
@@ -191,34 +192,42 @@ def _clusters(
     """Return the boxes around scopes, outermost first, without those that would lie."""
     boxes: dict[Scope, list[float]] = {}
     solid = [place for place in places if not place.dummy]
-    depths = {place.scope[:d] for place in solid for d in range(1, len(place.scope) + 1)}
-    for scope in sorted(depths, key=lambda scope: (-len(scope), scope)):
-        inside = [p for p in solid if p.scope == scope]
-        nested = [box for other, box in boxes.items() if other[:-1] == scope]
+    inside: dict[Scope, list[Place]] = {}
+    shelves: Shelves[Place] = Shelves()
+    for place in solid:
+        inside.setdefault(place.scope, []).append(place)
+        shelves.add(place.top, place.bottom, place)
+    scopes = {scope[:depth] for scope in inside for depth in range(1, len(scope) + 1)}
+    nested: dict[Scope, list[list[float]]] = {}
+    for scope in sorted(scopes, key=lambda scope: (-len(scope), scope)):
+        own, inner = inside.get(scope, []), nested.get(scope, [])
         box = [
-            min([p.left for p in inside] + [b[0] for b in nested]) - frame.left,
-            min([p.top for p in inside] + [b[1] for b in nested]) - frame.top,
-            max([p.right for p in inside] + [b[2] for b in nested]) + frame.right,
-            max([p.bottom for p in inside] + [b[3] for b in nested]) + frame.bottom,
+            min([p.left for p in own] + [b[0] for b in inner]) - frame.left,
+            min([p.top for p in own] + [b[1] for b in inner]) - frame.top,
+            max([p.right for p in own] + [b[2] for b in inner]) + frame.right,
+            max([p.bottom for p in own] + [b[3] for b in inner]) + frame.bottom,
         ]
         end = 2 if frame == DOWN else 3
         box[end] = max(box[end], box[end - 2] + caption(scope) + 2 * INSIDE)
         boxes[scope] = box
+        nested.setdefault(scope[:-1], []).append(box)
     kept: list[Cluster] = []
+    others: Shelves[Cluster] = Shelves()
     for scope in sorted(boxes, key=lambda scope: (len(scope), scope)):
         left, top, right, bottom = boxes[scope]
         foreign = any(
             p.left < right and p.right > left and p.top < bottom and p.bottom > top
-            for p in solid
+            for p in shelves.near(top, bottom)
             if p.scope[: len(scope)] != scope
         )
         overlaps = any(
             c.left < right and c.right > left and c.top < bottom and c.bottom > top
-            for c in kept
+            for c in others.near(top, bottom)
             if c.scope != scope[: len(c.scope)]
         )
         if not foreign and not overlaps:
             kept.append(Cluster(scope, left, top, right, bottom))
+            others.add(top, bottom, kept[-1])
     return kept
 
 

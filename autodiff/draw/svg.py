@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from autodiff.draw.geometry import ACROSS, DOWN
+from autodiff.draw.geometry import ACROSS, DOWN, Shelves
 from autodiff.draw.labels import Label, Show, label, shorten, text_width
 from autodiff.draw.layout import Cluster, Layout, Place, Segment, arrange
 
@@ -102,6 +102,9 @@ class _Drawing:
         self.show = show
         self.turned = direction == "LR"
         self.layout = lay_out(description, show, direction)
+        self.shelves: Shelves[Segment] = Shelves()
+        for segment in self.layout.segments:
+            self.shelves.add(segment.y1, segment.y2, segment)
 
     def text(self) -> str:
         layout, vertices = self.layout, self.description.vertices
@@ -189,9 +192,9 @@ class _Drawing:
     def _is_crossed(self, left: float, right: float, y: float) -> bool:
         """Tell whether an edge passes through a line of text."""
         if not self.turned:
-            at = (segment.at(y) for segment in self.layout.segments)
+            at = (segment.at(y) for segment in self.shelves.near(y, y))
             return any(x is not None and left < x < right for x in at)
-        for segment in self.layout.segments:
+        for segment in self.shelves.near(left, right):
             first, last = max(left, segment.y1), min(right, segment.y2)
             if first < last:
                 ends = [segment.at(first), segment.at((first + last) / 2), segment.at(last)]

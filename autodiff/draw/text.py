@@ -168,6 +168,9 @@ def _inline(value: Any) -> str:
 
 def _norm(value: Any) -> str:
     """Write an array's Euclidean norm, and what is not finite in it."""
+    norm = np.linalg.norm(np.asarray(value).ravel()) if np.asarray(value).size else 0.0
+    if 1e-15 < norm < 1e15:  # no square has overflowed, or vanished
+        return f"‖{number(norm)}‖"
     found = statistics(value)
     bad = [f"{found.nans} NaN" if found.nans else "", f"{found.infinities} inf"]
     said = ", ".join(bad[: 1 + bool(found.infinities)]).strip(", ")

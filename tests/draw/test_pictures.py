@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
@@ -256,7 +257,36 @@ def test_a_graph_saves_itself_without_dot(tmp_path, monkeypatch):
     assert Path(path).read_text(encoding="utf-8") == draw.svg(neuron())
     assert Path(graph.save(tmp_path / "y.gv")).read_text(encoding="utf-8") == graph.source
     monkeypatch.chdir(tmp_path)
-    assert graph.save() == "Digraph.gv" or Path(graph.save()).exists()
+    assert Path(graph.save()).exists()
+    rendered = graph.render("z", tmp_path / "other", format="svg", cleanup=True)
+    assert Path(rendered).read_text(encoding="utf-8") == draw.svg(neuron())
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["z.svg"]
+    graph.render(outfile=tmp_path / "out.svg")
+    assert (tmp_path / "out.svg").exists()
+    assert graph.pipe(format="svg", encoding="utf-8") == draw.svg(neuron())
+    assert graph.pipe(format="svg") == draw.svg(neuron()).encode()
+    with pytest.raises(ad.OptionError, match=r"as PDF needs .* 'dot', which is not installed"):
+        graph.render()
+    with pytest.raises(ad.OptionError, match=r"as PNG needs .* give format='svg'"):
+        graph.pipe("png")
+
+
+def test_dot_is_run_where_it_is(tmp_path, monkeypatch):
+    program = tmp_path / "dot"  # gives back what it is given
+    program.write_text("#!/bin/sh\n[ $# = 2 ] && exec cat\nexec cp y y.svg\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    graph = draw.graph(neuron())
+    assert graph.pipe(format="svg", encoding="utf-8") == graph.source
+    path = graph.render("y", tmp_path / "new", format="svg")
+    assert Path(path).read_text(encoding="utf-8") == graph.source
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program dot is not installed")
+def test_dot_renders_where_it_is(tmp_path):
+    path = draw.graph(neuron(), depth=0).render("y", tmp_path, format="svg")
+    assert Path(path).read_text(encoding="utf-8").count("<ellipse") >= 2
+    assert draw.graph(neuron()).pipe(format="svg").startswith(b"<?xml")
 
 
 def test_what_is_written_can_be_chosen():
