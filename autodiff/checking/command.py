@@ -120,7 +120,7 @@ def _read(text: str, rng: np.random.Generator, dtype: str) -> Any:
     except ValueError:
         message = f"check: --input {text!r} is neither a shape nor an array file"
         raise OptionError(f"{message}. Write 3,4 or FILE.npy.") from None
-    return np.asarray(rng.standard_normal(shape), dtype)
+    return _draw(shape, rng, dtype)
 
 
 def _guess(f: Callable[..., Any], rng: np.random.Generator, dtype: str) -> Any:
@@ -136,12 +136,29 @@ def _guess(f: Callable[..., Any], rng: np.random.Generator, dtype: str) -> Any:
             f"{message}. Let the file's variable `inputs` hold the tensors, or "
             "model.named_parameters()."
         )
+    last: Exception | None = None
     for shape in _GUESSES:
-        drawn = [np.asarray(rng.standard_normal(shape), dtype) for _ in range(count)]
+        drawn = [_draw(shape, rng, dtype) for _ in range(count)]
         try:
             gradcheck(f, drawn, mode="fast", probes=1, raises=False)
-        except (AutodiffError, ValueError, TypeError, IndexError):
+        except (AutodiffError, ValueError, TypeError, IndexError) as error:
+            if str(error).startswith("gradcheck:"):  # no shape mends that
+                raise
+            last = error
             continue
         return drawn
-    message = "check: no shape that was tried fits the function"
-    raise OptionError(f"{message}. Give each argument's: --input 3,4 --input 4.")
+    shapes = ", ".join(map(str, _GUESSES))
+    message = f"check: no shape that was tried ({shapes}) fits the function"
+    why = f" The last one failed with {type(last).__name__}: {last}"
+    raise OptionError(f"{message}. Give each argument's: --input 3,4 --input 4.{why}")
+
+
+def _draw(shape: tuple[int, ...], rng: np.random.Generator, dtype: str) -> Any:
+    try:
+        floating = np.dtype(dtype).kind == "f"
+    except TypeError:
+        floating = False
+    if not floating:
+        message = f"check: --dtype {dtype} is no floating dtype, and others have no derivative"
+        raise OptionError(f"{message}. Give float16, float32 or float64.")
+    return np.asarray(rng.standard_normal(shape), dtype)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from autodiff.checking.kinks import CONTROL_FLOW
 from autodiff.checking.locate import all_records_at, find_guilty, first_random
 from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
+from autodiff.checking.progress import progress_bar
 from autodiff.checking.report import Entry, GradientReport, Guilty, InputRow, Kink
 from autodiff.checking.second import find_guilty_again
 from autodiff.checking.state import kept
@@ -71,9 +71,19 @@ def gradcheck(
 
     The function is differenced in float64 whatever the inputs' dtype; their arrays, and those
     of float32 leaves (weights) that the function captured where they would make it coarser, are
-    cast up for it and given back afterwards. An entry is right if computed ``a`` and differenced
-    ``R`` satisfy ``|a - R| <= 3 E + rtol max(|a|, |R|) + atol`` with the difference's own
-    error ``E = |D(h/2) - D(h)| / 3 + 4 noise / h``, which the check measures.
+    cast up for it. All that the user holds is as it was afterwards: the inputs, also on an
+    exception, and the buffers, tensors and numbers of modules that f closes over, reads as
+    globals or is bound to, and the random states (:mod:`autodiff.checking.state` says which).
+
+    An entry is right if computed ``a`` and differenced ``R`` satisfy
+    ``|a - R| <= 3 E + S + rtol max(|a|, |R|) + atol``. Both measured terms are the entry's own:
+    the difference's error ``E = |D(h/2) - D(h)| / 3 + 4 noise / h``, with ``noise`` how far a
+    value of f is off by rounding (at least ``eps`` times the sum of the absolute terms), and
+    ``S``, how far rounding puts the computed gradient off: ten times what it changes by if the
+    point and all upstream gradients do in their last digits. In a projection the maximum is of
+    the root of the sum of squares of the entries' parts, as those may cancel. Agreement within
+    a tolerance of which ``3 E + S`` alone is more than a hundredth of the numbers says nothing:
+    such an entry is *unresolved*, neither right nor wrong.
 
     Parameters
     ----------
@@ -99,27 +109,30 @@ def gradcheck(
     probes : int
         Projections for each input in fast mode, and sets of output gradients.
     kinks : {"report", "fail", "skip"}
-        At a kink: accept any subgradient and report it; fail; or do not compare.
+        At a kink: accept any subgradient (of each output, and of each operation that bends
+        there) and report it; fail; or do not compare.
     estimator : {"richardson", "central", "complex", "taylor"}
-        How derivatives are estimated; ``"complex"`` needs analytic operations alone;
+        How derivatives are estimated; ``"complex"`` needs analytic operations alone, a user's
+        declared with ``@primitive(analytic=True)``;
         ``"taylor"`` tests that ``|f(x + hd) - f(x) - h <g, d>|`` falls with the square of h.
     raises : bool
         Raise where the check fails; else return the report.
     seed : int
         Of the random directions.
     progress : bool, optional
-        Show a progress bar (needs tqdm); at first in a terminal, on long full checks.
+        Show a progress bar (tqdm's, where it is installed); at first in a terminal or a
+        notebook, on full checks that take longer than a second.
 
     Returns
     -------
     GradientReport
-        True if right; printed, it is a table.
+        True if nothing is wrong and something was verified; printed, it is a table.
 
     Raises
     ------
     GradientCheckError
-        If a gradient is wrong, f is not deterministic, or nothing could be resolved. Its
-        message is the report.
+        If a gradient is wrong, f is not deterministic, or nothing was verified: no entry
+        could be resolved, or all were skipped at kinks. Its message is the report.
     DTypeError
         If an input is complex or an integer.
     OptionError
@@ -146,7 +159,7 @@ def gradcheck(
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)._replace(captured=[])
     with (
-        kept(f, arguments.positional, arguments.module),
+        kept(f, arguments.positional, arguments.named, arguments.module),
         lent(arguments),
         np.errstate(all="ignore"),
     ):
@@ -189,12 +202,12 @@ def _check(
         randomness = first_random(function, tries=3) or f"{note}{checker.wavering:.3g}."
         return build([], {}, notes=(randomness,))
     checks = []
-    for k, variable in enumerate(function.variables):
-        if chosen == "full":
-            ticks = _ticks(variable.name, given[k].size, progress)
-            checks.append(full(checker, k, ticks))
-        else:
-            checks.append(fast(checker, k))
+    with progress_bar(total, progress if chosen == "full" else False) as bar:
+        for k, variable in enumerate(function.variables):
+            if chosen == "full":
+                checks.append(full(checker, k, partial(bar.over, name=variable.name)))
+            else:
+                checks.append(fast(checker, k))
     notes = list(checker.notes)
     guilty = None
     hidden = [
@@ -371,15 +384,3 @@ def _with_second(first: GradientReport, second: GradientReport) -> GradientRepor
         second=second,
         sweep=drawn,
     )
-
-
-def _ticks(name: str, size: int, progress: bool | None) -> Callable[[Iterable[int]], Iterable[int]]:
-    """Return what wraps a long loop in a progress bar, where that is wanted and possible."""
-    wanted = progress if progress is not None else size > _FULL_UP_TO and sys.stderr.isatty()
-    if not wanted:
-        return iter
-    try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - optional
-    except ImportError:
-        return iter
-    return partial(tqdm, desc=f"gradcheck {name}", leave=False)

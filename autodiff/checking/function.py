@@ -94,7 +94,7 @@ class Function:
         self.variables = arguments.variables
         self.point: list[Array] = [np.array(x, np.float64) for x in point]
         self._count = [0]  # shared with what :meth:`weighed_by` returns
-        self._positional = arguments.positional
+        self._positional, self._named = arguments.positional, arguments.named
         self.captured = [] if arguments.captured is None else arguments.captured
         self._trace = Trace(self.variables)
         coarse = _CoarseLeaves()
@@ -137,7 +137,7 @@ class Function:
         with enable_grad(), ExitStack() as stack:
             for observer in observers:
                 stack.enter_context(observe(observer))
-            return outputs_of(self.f(*self._positional))
+            return outputs_of(self.f(*self._positional, **self._named))
 
     def sample(self, point: Point) -> Sample:
         """Evaluate at a point nearby."""
@@ -233,7 +233,7 @@ class Function:
         try:
             with no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                outputs = outputs_of(self.f(*self._positional))
+                outputs = outputs_of(self.f(*self._positional, **self._named))
         except (TypeError, np.exceptions.ComplexWarning) as error:
             message = "gradcheck: f can't be evaluated at complex inputs, so there is no complex"
             raise OptionError(f"{message} step ({error}). Use estimator='richardson'.") from error
@@ -393,8 +393,8 @@ def gradient_projection(
     weights = [generator.uniform(0.5, 1.5, x.shape) for x in function.point]
     cotangents = function.cotangents[-1]
 
-    def projected(*positional: Any) -> Any:
-        outputs = outputs_of(f(*positional))
+    def projected(*positional: Any, **named: Any) -> Any:
+        outputs = outputs_of(f(*positional, **named))
         leaves: list[Any] = [variable.tensor.node for variable in function.variables]
         upstream: dict[Any, Any] = {}
         for output, v in zip(outputs, cotangents, strict=True):

@@ -28,6 +28,7 @@ class Sweep(NamedTuple):
 
     steps: np.ndarray[Any, Any]
     errors: dict[str, np.ndarray[Any, Any]]
+    first: float  # the step that a check tries first
 
 
 def sweep(
@@ -38,7 +39,7 @@ def sweep(
     entry: Entry,
 ) -> Sweep:
     """Evaluate the estimators for one entry at steps from half its scale to nothing."""
-    with kept(f, arguments.positional, arguments.module), lent(arguments):
+    with kept(f, arguments.positional, arguments.named, arguments.module), lent(arguments):
         generator = np.random.default_rng(settings.seed)
         function = Function(f, arguments, settings.probes, generator, given)
         checker = Checker(function, given, settings)
@@ -69,7 +70,7 @@ def sweep(
         errors = {
             name: abs(np.array(values) - computed) / size for name, values in estimates.items()
         }
-        return Sweep(steps, errors)
+        return Sweep(steps, errors, checker.h * abs(unit))
 
 
 # Blue, vermilion, green and purple that stay apart for colour-blind readers (Okabe & Ito).
@@ -104,10 +105,11 @@ def plot_report(report: GradientReport, entry: Entry | None, ax: Any) -> Any:
         ax.plot(found.steps, shown, color=_COLOURS[name], linewidth=1.5, label=name, **style)
         if name in _ORDERS:
             _guide(ax, found.steps, shown, _ORDERS[name])
-    if entry.step and entry.index is not None:
-        ax.axvline(entry.step, color="0.35", linestyle=":", linewidth=1.2)
+    step = entry.step or found.first
+    if step:
+        ax.axvline(step, color="0.35", linestyle=":", linewidth=1.2)
         ax.annotate(
-            "step used", (entry.step, 1.0), xycoords=("data", "axes fraction"),
+            "step used", (step, 1.0), xycoords=("data", "axes fraction"),
             xytext=(4, -12), textcoords="offset points", fontsize=8, color="0.35",
         )  # fmt: skip
     ax.set_xscale("log")
@@ -128,14 +130,14 @@ def _guide(ax: Any, steps: Any, errors: Any, order: int) -> None:
     right = np.flatnonzero(np.isfinite(errors) & (errors > 1e-12))
     if len(right) < 4:
         return
-    # The part that falls with h: from the coarse end to where it first rises again.
+    # The part that falls with h: from the coarse end to where it first rises again. Where
+    # the gradient is wrong it hardly falls, and the line shows how it should.
     start = right[0]
     falling = start
     while falling + 1 < len(errors) and errors[falling + 1] < errors[falling]:
         falling += 1
-    if falling - start < 2 or errors[falling] > 1e-2 * errors[start]:
-        return
-    middle = (start + falling) // 2
+    falls = falling - start >= 2 and errors[falling] <= 1e-2 * errors[start]
+    middle = (start + falling) // 2 if falls else start + 2
     x = np.array([steps[middle] * 2, steps[middle] / 2])
     y = 4 * errors[middle] * (x / steps[middle]) ** order
     ax.plot(x, y, color="0.5", linewidth=1)

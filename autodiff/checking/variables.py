@@ -85,6 +85,7 @@ class Arguments(NamedTuple):
     variables: tuple[Variable, ...]
     module: Any = None
     captured: list[Captured] | None = None
+    named: dict[str, Any] = {}  # noqa: RUF012 - never written to
 
 
 def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
@@ -95,11 +96,42 @@ def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
     ======================================  ==============================================
     a tensor, an array, a number            ``f(input)``
     a dict of inputs, also nested           ``f(dict)``
+    a dict whose keys are f's parameters    ``f(**dict)``, if f can't take it as one
     a module                                ``f(module)``, or ``f()`` if it takes nothing
     pairs of names and tensors              ``f()``, or ``f(*tensors)`` if it takes them
     any other sequence                      ``f(*inputs)``
     ======================================  ==============================================
+
+    Raises
+    ------
+    OptionError
+        If f can't be called so.
     """
+    arguments = _sorted_out(f, inputs)
+    if not _fits(f, arguments.positional, arguments.named):
+        given = f"{len(arguments.positional)} argument{'s'[: len(arguments.positional) != 1]}"
+        message = f"gradcheck: f{inspect.signature(f)} can't be called with {given}"
+        raise OptionError(
+            f"{message}: a sequence gives f's arguments, gradcheck(f, (a, b)); an array is one "
+            "argument, and so is a dict unless its keys are f's parameters. Close over the "
+            "rest: gradcheck(lambda x: f(x, other), x)."
+        )
+    return arguments
+
+
+def _fits(f: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return True  # it does not tell
+    try:
+        signature.bind(*positional, **named)
+    except TypeError:
+        return False
+    return True
+
+
+def _sorted_out(f: Callable[..., Any], inputs: Any) -> Arguments:
     names, needs = _parameters(f)
     if hasattr(inputs, "named_parameters"):
         pairs = list(inputs.named_parameters())
@@ -115,6 +147,9 @@ def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
     if isinstance(inputs, Mapping):
         found: list[tuple[str, Any]] = []
         lifted = _lift("", inputs, found)
+        by_name = not _fits(f, (lifted,), {}) and _fits(f, (), lifted)
+        if by_name:
+            return Arguments((), _variables(found), named=lifted)
         return Arguments((lifted,), _variables(found))
     found = []
     names += [f"input {i}" for i in range(len(names), len(items))]

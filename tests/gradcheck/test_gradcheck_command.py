@@ -83,6 +83,21 @@ def test_mistakes_are_explained(file, target, words):
         main([target.format(file=file)])
 
 
+def test_what_no_shape_mends_is_said(file, tmp_path):
+    path = tmp_path / "returns_a_float.py"
+    path.write_text("def f(x):\n    return float((x * x).sum())\n")
+    with pytest.raises(ad.OptionError, match="the function returned a float, not a tensor"):
+        main([f"{path}:f"])
+    for dtype in ("int64", "text"):
+        with pytest.raises(ad.OptionError, match=f"--dtype {dtype} is no floating dtype"):
+            main([f"{file}:right", "--dtype", dtype])
+        with pytest.raises(ad.OptionError, match=f"--dtype {dtype} is no floating dtype"):
+            main([f"{file}:right", "--input", "3", "--dtype", dtype])
+    path.write_text("def f(x):\n    return x.reshape((7, 5)).sum()\n")
+    with pytest.raises(ad.OptionError, match=r"no shape that was tried .*last one failed with Sha"):
+        main([f"{path}:f"])
+
+
 def test_a_shape_that_is_none(file):
     with pytest.raises(ad.OptionError, match="neither a shape nor an array file"):
         main([f"{file}:right", "--input", "a,b"])

@@ -38,6 +38,29 @@ def test_dicts_and_nested_structures_are_given_as_they_are():
     assert names(report) == ["ps[0]", "ps[1]", "x"]
 
 
+def test_a_dict_of_the_parameters_is_given_by_name():
+    def f(a, b, *, c):
+        return a * b + c
+
+    report = ad.gradcheck(f, {"b": np.ones(2), "c": 2.0, "a": np.full(2, 3.0)}, order=2)
+    assert sorted(names(report)) == ["a", "b", "c"]
+    # A function of one argument gets the dict.
+    assert ad.gradcheck(lambda p: p["p"] * 2.0, {"p": np.ones(2)}).ok
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs", "words"),
+    [
+        (lambda a, b: a * b, {"x": np.ones(2)}, r"f\(a, b\) can't be called with 1 argument"),
+        (lambda a, b: a * b, np.ones(2), r"gradcheck\(f, \(a, b\)\)"),
+        (lambda a: a, (np.ones(2), np.ones(2)), r"f\(a\) can't be called with 2 arguments"),
+    ],
+)
+def test_inputs_that_do_not_fit_the_function_are_refused(f, inputs, words):
+    with pytest.raises(ad.OptionError, match=words):
+        ad.gradcheck(f, inputs)
+
+
 def test_structured_outputs():
     report = ad.gradcheck(lambda x: {"a": x * x, "b": [ad.exp(x), (x.sum(), 3 * x)]}, np.ones(3))
     assert report.ok

@@ -141,6 +141,28 @@ def test_progress_bar(capsys):
     pytest.importorskip("tqdm", reason="tqdm is not installed")
     ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(20), progress=True)
     assert "gradcheck x" in capsys.readouterr().err
+    # Many small inputs are as long as a large one: one bar for all.
+    inputs = [np.ones(2) for _ in range(10)]
+    ad.gradcheck(lambda *xs: sum(ad.exp(x).sum() for x in xs), inputs, progress=True)
+    assert "/20" in capsys.readouterr().err
+    ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(20))
+    assert not capsys.readouterr().err
+
+
+def test_progress_without_tqdm(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(20), progress=True)
+    shown = capsys.readouterr().err
+    assert "gradcheck x: 1 of 20 entries" in shown
+    assert shown.endswith("\r")
+
+
+def test_a_long_check_shows_the_bar_in_a_terminal(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("autodiff.checking.progress._AFTER", 0.0)
+    ad.gradcheck(lambda *xs: sum(ad.exp(x).sum() for x in xs), [np.ones(2)] * 4)
+    assert "of 8 entries" in capsys.readouterr().err
 
 
 def test_plot_shows_orders_and_levels_off_where_it_is_wrong():
@@ -160,6 +182,18 @@ def test_plot_shows_orders_and_levels_off_where_it_is_wrong():
     assert ax.get_xscale() == ax.get_yscale() == "log"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(found.errors)
     assert any("slope" in text.get_text() for text in ax.texts)
+
+    labels = {text.get_text() for text in ax.texts}
+    assert {"slope 1", "slope 2", "slope 4", "step used"} <= labels
+    for mode in ("full", "fast"):
+        # The worst of a fast check that passes is a projection; of one that fails an entry.
+        smooth = ad.gradcheck(lambda x: ad.exp(ad.sin(x)).sum(), np.linspace(0, 1, 9), mode=mode)
+        for report in (smooth, wrong_report(mode=mode)):
+            labels = {text.get_text() for text in report.plot().texts}
+            assert {"slope 1", "slope 2", "slope 4", "step used"} <= labels
+    of_float32 = ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(9, np.float32), mode="fast")
+    for entry in of_float32.entries:
+        assert "step used" in {text.get_text() for text in of_float32.plot(entry).texts}
 
     wrong = wrong_report()
     level = wrong.sweep(wrong.worst(1)[0]).errors["central"][10:25]
