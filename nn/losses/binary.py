@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import autodiff as ad
-from nn.losses.loss import Loss, describe_call, operands, reduced, same_shapes
+from nn.losses.loss import Loss, check_reduction, describe_call, operands, reduced, same_shapes
 
 __all__ = [
     "BCELoss",
@@ -49,8 +50,9 @@ def binary_cross_entropy(
     >>> round(nn.binary_cross_entropy([0.5, 0.5], [0, 1]).item(), 4) == round(0.693147, 4)
     True
     """
+    check_reduction("binary_cross_entropy", reduction)
     with ad.name_scope("binary_cross_entropy"):
-        x, y = same_shapes("binary_cross_entropy", input, target, reduction)
+        x, y = same_shapes("binary_cross_entropy", input, target)
         values = x.detach()
         if bool(ad.any((values < 0) | (values > 1))):
             message = describe_call("binary_cross_entropy", [x, y], ("input", "target"))
@@ -110,14 +112,15 @@ def binary_cross_entropy_with_logits(
     [-0.5, 1.0]
     """
     name = "binary_cross_entropy_with_logits"
+    check_reduction(name, reduction)
     with ad.name_scope(name):
-        x, y = same_shapes(name, input, target, reduction)
+        x, y = same_shapes(name, input, target)
         if pos_weight is None:
-            losses = ad.softplus(x) - x * y
+            losses = ad.softplus(x, threshold=math.inf) - x * y
         else:
             # log(1 - sigmoid(x)) = log sigmoid(x) - x, so that one softplus does for both
             factor = 1 - y + _times(y, pos_weight, name, "pos_weight")
-            losses = (1 - y) * x + factor * ad.softplus(-x)
+            losses = (1 - y) * x + factor * ad.softplus(-x, threshold=math.inf)
         return reduced(_times(losses, weight, name, "weight"), reduction)
 
 

@@ -91,7 +91,7 @@ def cross_entropy(
         if label_smoothing:
             spread = ad.mean(_weighted(log_probabilities, weight, axis), axis=axis)
             if counts is not None:
-                spread = ad.where(counts, spread, 0.0)
+                spread = ad.masked(spread, counts)
             chosen = (1 - label_smoothing) * chosen + label_smoothing * spread
         return _reduced(chosen, share, reduction)
 
@@ -166,7 +166,7 @@ def _chosen(
         each = ad.take(weight, target.reshape(-1)).reshape(target.shape)
         share = each if share is None else share * each
     if counts is not None:  # an ignored log-probability may be -inf
-        chosen = ad.where(counts, chosen, 0.0)
+        chosen = ad.masked(chosen, counts)
     return chosen if weight is None else chosen * share, share
 
 

@@ -9,7 +9,7 @@ from nn.module import Module
 
 __all__ = ["Loss", "check_positive", "check_reduction", "operands", "reduced", "same_shapes"]
 
-REDUCTIONS = ("mean", "sum", "none")
+REDUCTIONS: tuple[str, ...] = ("mean", "sum", "none")
 
 
 class Loss(Module):
@@ -23,8 +23,11 @@ class Loss(Module):
         The mean of the losses (0 if there are none), their sum, or the losses themselves.
     """
 
+    reductions = REDUCTIONS
+
     def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = check_reduction(type(self).__name__, reduction)
+        check_reduction(type(self).__name__, reduction, self.reductions)
+        self.reduction = reduction
 
     def compute(self, *given: Any) -> ad.Tensor:  # noqa: ARG002
         """Call the loss function with the layer's options: what a subclass defines."""
@@ -48,12 +51,11 @@ class Loss(Module):
         )
 
 
-def check_reduction(operation: str, reduction: str) -> str:
-    """Return the reduction; raise OptionError for an unknown one."""
-    if reduction not in REDUCTIONS:
+def check_reduction(operation: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:
+    """Raise OptionError for an unknown reduction."""
+    if reduction not in known:
         message = f"{operation}: the reduction {reduction!r} is unknown"
-        raise ad.OptionError(f"{message}. Give 'mean', 'sum' or 'none'.")
-    return reduction
+        raise ad.OptionError(f"{message}. Give {', '.join(map(repr, known))}.")
 
 
 def check_positive(operation: str, name: str, value: float) -> None:
@@ -90,15 +92,12 @@ def operands(operation: str, *given: Any, names: tuple[str, ...]) -> list[ad.Ten
     return tensors
 
 
-def same_shapes(
-    operation: str, input: Any, target: Any, reduction: str
-) -> tuple[ad.Tensor, ad.Tensor]:
+def same_shapes(operation: str, input: Any, target: Any) -> tuple[ad.Tensor, ad.Tensor]:
     """Make tensors of input and target; raise unless their shapes are the same.
 
     They are not broadcast: ``(N, 1)`` against ``(N,)`` would silently compare every output
     with every target.
     """
-    check_reduction(operation, reduction)
     names = ("input", "target")
     x, y = operands(operation, input, target, names=names)
     if x.shape != y.shape:

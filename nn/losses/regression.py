@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
-from nn.losses.loss import Loss, check_positive, reduced, same_shapes
+from nn.losses.loss import Loss, check_positive, check_reduction, reduced, same_shapes
 
 __all__ = [
     "HuberLoss",
@@ -44,8 +44,9 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     >>> nn.mse_loss([1.0, 2.0], [1.0, 4.0]).item()
     2.0
     """
+    check_reduction("mse_loss", reduction)
     with ad.name_scope("mse_loss"):
-        x, y = same_shapes("mse_loss", input, target, reduction)
+        x, y = same_shapes("mse_loss", input, target)
         return reduced(ad.square(x - y), reduction)
 
 
@@ -63,8 +64,9 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     >>> nn.l1_loss([1.0, 2.0], [1.0, 4.0]).item()
     1.0
     """
+    check_reduction("l1_loss", reduction)
     with ad.name_scope("l1_loss"):
-        x, y = same_shapes("l1_loss", input, target, reduction)
+        x, y = same_shapes("l1_loss", input, target)
         return reduced(ad.abs(x - y), reduction)
 
 
@@ -108,8 +110,9 @@ def smooth_l1_loss(
         raise ad.DomainError(f"smooth_l1_loss: beta is {beta}. Give a number of 0 or more.")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
+    check_reduction("smooth_l1_loss", reduction)
     with ad.name_scope("smooth_l1_loss"):
-        x, y = same_shapes("smooth_l1_loss", input, target, reduction)
+        x, y = same_shapes("smooth_l1_loss", input, target)
         return reduced(_huber(x - y, beta) / beta, reduction)
 
 
@@ -150,8 +153,9 @@ def huber_loss(
     [0.125, 4.0]
     """
     check_positive("huber_loss", "delta", delta)
+    check_reduction("huber_loss", reduction)
     with ad.name_scope("huber_loss"):
-        x, y = same_shapes("huber_loss", input, target, reduction)
+        x, y = same_shapes("huber_loss", input, target)
         return reduced(_huber(x - y, delta), reduction)
 
 

@@ -121,7 +121,8 @@ def clip_grad_value_(parameters: ad.Tensor | Iterable[ad.Tensor], clip_value: fl
 def _gradients(parameters: Any) -> list[ad.Tensor]:
     """Return the gradients themselves, which share memory with what the parameters hold."""
     given = [parameters] if isinstance(parameters, ad.Tensor) else parameters
-    return [parameter.grad.detach() for parameter in given if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in given if parameter.grad is not None]
+    return [gradient.detach() for gradient in gradients if gradient.size]
 
 
 def _norm(x: ad.Tensor, order: float) -> ad.Tensor:

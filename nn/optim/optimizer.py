@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import autodiff as ad
@@ -273,15 +274,16 @@ def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
 def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names: str) -> None:
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
-        if not options[name] >= least:
+        if not isinstance(options[name], Real) or not options[name] >= least:
             message = f"{optimizer}: {name} is {options[name]}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
 
 
 def check_rates(optimizer: str, options: dict[str, Any], name: str, count: int = 1) -> None:
     """Raise unless an option is a decay rate, from 0 to below 1, or a sequence of several."""
-    rates = [options[name]] if count == 1 else options[name]
-    if len(rates) != count or not all(0 <= rate < 1 for rate in rates):
+    given = options[name]
+    rates = given if isinstance(given, (tuple, list)) else [given]
+    if len(rates) != count or not all(isinstance(r, Real) and 0 <= float(r) < 1 for r in rates):
         message = f"{optimizer}: {name} is {options[name]}"
         wanted = "a number" if count == 1 else f"{count} numbers, each"
         raise ad.DomainError(f"{message}. Give {wanted} from 0 to below 1.")

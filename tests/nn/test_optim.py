@@ -7,6 +7,7 @@ import pytest
 
 import autodiff as ad
 import nn
+import nn.utils
 from nn import optim
 from tests.nn import precisions, torch, with_torch
 
@@ -346,6 +347,59 @@ def test_a_step_between_forward_and_backward_is_found():
         loss.backward()
 
 
+@with_torch
+@pytest.mark.parametrize("norm", [2.0, 1, 3.0, float("inf")])
+@pytest.mark.parametrize("bound", [0.5, 1e3, 0.0])
+def test_clipping_the_norm_is_pytorchs(norm, bound):
+    rng = np.random.default_rng(0)
+    shapes = [*SHAPES, (0, 2)] if norm < 3 else SHAPES  # PyTorch has no largest of nothing
+    gradients = [rng.normal(size=shape) for shape in shapes]
+    ours = [nn.Parameter(np.zeros_like(g)) for g in gradients] + [nn.Parameter([1.0])]
+    theirs = [torch.zeros(g.shape, requires_grad=True) for g in gradients]
+    for p, q, g in zip(ours, theirs, gradients, strict=False):
+        p.grad, q.grad = ad.asarray(g), torch.tensor(g)
+    total = optim.clip_grad_norm_(ours, bound, norm)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, bound, norm)
+    assert total.item() == pytest.approx(expected.item(), rel=1e-12)
+    for p, q in zip(ours, theirs, strict=False):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
+    assert ours[-1].grad is None
+
+
+def test_clipping_values_and_edges():
+    p = nn.Parameter([1.0, 2.0, 3.0])
+    assert nn.utils.clip_grad_norm_([p], 1.0).item() == 0
+    p.grad = ad.tensor([-5.0, 0.5, 9.0])
+    nn.utils.clip_grad_value_(p, 2)
+    assert p.grad.tolist() == [-2.0, 0.5, 2.0]
+    p.grad = ad.tensor([float("nan"), 1.0, 1.0])
+    with pytest.raises(ad.DomainError, match=r"norm of the gradients is nan.*detect_anomaly"):
+        nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True)
+    assert p.grad.tolist()[1:] == [1.0, 1.0]
+    assert np.isnan(nn.utils.clip_grad_norm_([p], 1.0).item())
+    assert np.isnan(p.grad.numpy()).all()
+    with pytest.raises(ad.DomainError, match="max_norm is -1"):
+        nn.utils.clip_grad_norm_([p], -1)
+    with pytest.raises(ad.DomainError, match="clip_value is nan"):
+        nn.utils.clip_grad_value_([p], float("nan"))
+
+
+def test_zeroing_forgets_nans():
+    p = nn.Parameter([1.0])
+    p.grad = ad.tensor([float("nan")])
+    optim.SGD([p]).zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0.0]
+
+
+def test_equal_gradients_have_no_variance():
+    p = nn.Parameter(np.full(1000, 0.1, "float32"))
+    optimizer = optim.RMSprop([p], centered=True, alpha=0.5)
+    for _ in range(50):
+        p.grad = ad.full((1000,), 0.1)
+        optimizer.step()
+    assert np.isfinite(p.detach().numpy()).all()
+
+
 def test_repr():
     text = repr(optim.SGD(nn.Linear(2, 3).parameters(), lr=0.1))
     assert text.startswith("SGD(9 parameters, lr=0.1, momentum=0.0")
@@ -375,7 +429,18 @@ def test_repr():
         (lambda p: optim.SGD([p], nesterov=True), ad.OptionError, "Give a momentum above 0"),
         (lambda p: optim.Adam([p], lr=-1), ad.DomainError, "Adam: lr is -1"),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ad.DomainError, "betas"),
+        (lambda p: optim.Adam([p], betas=(0.9, float("nan"))), ad.DomainError, "betas"),
+        (lambda p: optim.Adam([p], betas=(0.9,)), ad.DomainError, "Give 2 numbers, each from 0"),
         (lambda p: optim.Adam([p], eps=-1), ad.DomainError, "eps"),
+        (lambda p: optim.AdamW([p], lr=-1), ad.DomainError, "AdamW: lr is -1"),
+        (lambda p: optim.NAdam([p], momentum_decay=-1), ad.DomainError, "NAdam: momentum_decay"),
+        (lambda p: optim.RMSprop([p], alpha=1.0), ad.DomainError, "alpha is 1.0. Give a number fr"),
+        (lambda p: optim.RMSprop([p], momentum=-1), ad.DomainError, "RMSprop: momentum is -1"),
+        (lambda p: optim.Adagrad([p], lr_decay=-1), ad.DomainError, "Adagrad: lr_decay is -1"),
+        (lambda p: optim.Adadelta([p], rho=2), ad.DomainError, "Adadelta: rho is 2"),
+        (lambda p: optim.Lion([p], betas=(0.9, -1)), ad.DomainError, "Lion: betas is"),
+        (lambda p: optim.LBFGS([p], lr=-1), ad.DomainError, "LBFGS: lr is -1"),
+        (lambda p: optim.SGD([p], lr="fast"), ad.DomainError, "SGD: lr is fast"),
         (lambda p: optim.Adam([p], weight_decay=-1), ad.DomainError, "weight_decay"),
         (lambda p: optim.Adam([{"params": [p], "rate": 1}]), ad.OptionError, "'rate'"),
         (lambda _: optim.Adam([{"lr": 1}]), ad.OptionError, "no 'params'"),
@@ -398,5 +463,11 @@ def test_foreign_state_is_refused():
     with pytest.raises(ad.ShapeError, match=r"exp_avg is \(2,\) float32, its parameter \(3,\)"):
         other.load_state_dict(optimizer.state_dict())
     assert other.state == {}
+    with pytest.raises(ad.OptionError, match=r"SGD: a saved group has no 'momentum'"):
+        optim.SGD([nn.Parameter([1.0, 2.0])]).load_state_dict(optimizer.state_dict())
+    saved = optimizer.state_dict()
+    saved["param_groups"][0]["lr"] = -1.0
+    with pytest.raises(ad.DomainError, match="Adam: lr is -1"):
+        optim.Adam([p]).load_state_dict(saved)
     with pytest.raises(ad.OptionError, match=r"have \[1\] parameters, these \[2\]"):
         optim.Adam([p, nn.Parameter([1.0])]).load_state_dict(optimizer.state_dict())
