@@ -230,6 +230,12 @@ class Identity(Module):
     """Hand the input on, ``y = x``; for the place of a layer that is left out.
 
     Arguments of the constructor are taken and ignored, as PyTorch's.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Identity(54, unused=True)([1.0])
+    [1.0]
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -247,6 +253,12 @@ class ReLU(_Activation):
     it is cheap. It costs a kink at 0 (where the slope is taken as 0), outputs that are not
     centred on 0, and units that die: one that is negative for every example gets no gradient
     any more. Nair and Hinton, ICML 2010.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.ReLU()([-1.0, 0.0, 2.0])
+    tensor([0., 0., 2.], dtype=float32)
     """
 
     function = staticmethod(ad.relu)
@@ -257,6 +269,12 @@ class ReLU6(_Activation):
 
     It cures what large activations do to arithmetic of few bits. It costs what ReLU costs,
     and saturates above 6. Krizhevsky, 2010.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.ReLU6()([-1.0, 0.0, 2.0])
+    tensor([0., 0., 2.], dtype=float32)
     """
 
     function = staticmethod(ad.relu6)
@@ -273,6 +291,12 @@ class LeakyReLU(_Activation):
     ----------
     negative_slope : float
         The ``a``.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.LeakyReLU()([-1.0, 0.0, 2.0])
+    tensor([-0.01,  0.  ,  2.  ], dtype=float32)
     """
 
     function = staticmethod(ad.leaky_relu)
@@ -301,6 +325,12 @@ class PReLU(Module):
     ----------
     weight : Parameter
         ``(num_parameters,)``, the ``a``.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.PReLU()([-1.0, 0.0, 2.0])
+    tensor([-0.25,  0.  ,  2.  ], dtype=float32, requires_grad=True, op=add)
     """
 
     weight: Parameter
@@ -330,6 +360,12 @@ class RReLU(_Activation):
     ----------
     lower, upper : float
         The bounds of the slope.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.RReLU(0.25, 0.75).eval()([-1.0, 0.0, 2.0])
+    tensor([-0.5,  0. ,  2. ], dtype=float32)
     """
 
     function = staticmethod(rrelu)
@@ -359,6 +395,12 @@ class ELU(_Activation):
     ----------
     alpha : float
         The ``a``.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.ELU()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.632,  0.   ,  2.   ], dtype=float32)
     """
 
     function = staticmethod(ad.elu)
@@ -377,6 +419,12 @@ class CELU(_Activation):
     ----------
     alpha : float
         The ``a``, not 0.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.CELU()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.632,  0.   ,  2.   ], dtype=float32)
     """
 
     function = staticmethod(ad.celu)
@@ -394,6 +442,12 @@ class SELU(_Activation):
     mean 0 and variance 1 are a fixed point that deep stacks are drawn to. It costs an
     exponential and a kink, and holds only for weights from :func:`nn.init.lecun_normal_`.
     Klambauer et al., NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.SELU()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-1.111,  0.   ,  2.101], dtype=float32)
     """
 
     function = staticmethod(ad.selu)
@@ -410,6 +464,12 @@ class GELU(_Activation):
     ----------
     approximate : {"none", "tanh"}
         "tanh" for the approximation that GPT-2 has.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.GELU()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.159,  0.   ,  1.954], dtype=float32)
     """
 
     function = staticmethod(ad.gelu)
@@ -427,6 +487,12 @@ class SiLU(_Activation):
     It cures the kink and, mostly, dead units, and is cheaper than GELU, which it is close to.
     It costs an exponential; not monotone, and its slope vanishes far to the left. Elfwing,
     Uchibe and Doya, 2018; Ramachandran, Zoph and Le, arXiv:1710.05941.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.SiLU()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.269,  0.   ,  1.762], dtype=float32)
     """
 
     function = staticmethod(ad.silu)
@@ -437,6 +503,12 @@ class Mish(_Activation):
 
     It cures the kink and, mostly, dead units, as SiLU does. It costs more: three
     transcendental functions forward, and again backward. Misra, arXiv:1908.08681.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Mish()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.303,  0.   ,  1.944], dtype=float32)
     """
 
     function = staticmethod(ad.mish)
@@ -455,6 +527,12 @@ class Softplus(_Activation):
         The larger, the sharper the bend.
     threshold : float
         Where ``beta * x`` is above it, ``y`` is ``x``.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Softplus()([-1.0, 0.0, 2.0]).round(3)
+    tensor([0.313, 0.693, 2.127], dtype=float32)
     """
 
     function = staticmethod(ad.softplus)
@@ -469,6 +547,12 @@ class Softsign(_Activation):
     It cures the haste with which tanh saturates: it nears -1 and 1 only as ``1 / x``. It is
     centred on 0 and needs no exponential. It costs a slope of only 1/4 at ``x = 1``. Bergstra
     et al., 2009.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Softsign()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.5  ,  0.   ,  0.667], dtype=float32)
     """
 
     function = staticmethod(ad.softsign)
@@ -484,6 +568,12 @@ class Hardtanh(_Activation):
     ----------
     min_val, max_val : float
         The bounds.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Hardtanh()([-1.0, 0.0, 2.0])
+    tensor([-1.,  0.,  1.], dtype=float32)
     """
 
     function = staticmethod(ad.hardtanh)
@@ -500,6 +590,12 @@ class Hardsigmoid(_Activation):
 
     It cures the cost of the sigmoid. It costs two kinks, and saturates at once beyond -3 and
     3; its outputs are all positive. Courbariaux et al., NeurIPS 2015.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Hardsigmoid()([-1.0, 0.0, 2.0]).round(3)
+    tensor([0.333, 0.5  , 0.833], dtype=float32)
     """
 
     function = staticmethod(ad.hardsigmoid)
@@ -510,6 +606,12 @@ class Hardswish(_Activation):
 
     It cures the cost of SiLU. It costs two kinks; units that are below -3 for every example
     are dead. Howard et al., arXiv:1905.02244.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Hardswish()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.333,  0.   ,  1.667], dtype=float32)
     """
 
     function = staticmethod(ad.hardswish)
@@ -521,6 +623,12 @@ class Sigmoid(_Activation):
     Its output is a probability, or a gate between 0 and 1. It costs saturation on both sides,
     a slope :math:`y (1 - y)` of at most 1/4, and outputs that are all positive: as a hidden
     unit prefer the others.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Sigmoid()([-1.0, 0.0, 2.0]).round(3)
+    tensor([0.269, 0.5  , 0.881], dtype=float32)
     """
 
     function = staticmethod(ad.sigmoid)
@@ -531,6 +639,12 @@ class LogSigmoid(_Activation):
 
     It cures the loss of digits of ``log(sigmoid(x))``, which is -inf where the sigmoid rounds
     to 0. It is for losses; as a hidden unit it saturates on the right.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.LogSigmoid()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-1.313, -0.693, -0.127], dtype=float32)
     """
 
     function = staticmethod(ad.logsigmoid)
@@ -542,6 +656,12 @@ class Tanh(_Activation):
     It is smooth and cures the sigmoid's lack of zero-centring. It costs saturation: beyond
     ``|x| > 3`` its slope :math:`1 - y^2` is below 0.01, and gradients vanish through several
     such layers.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Tanh()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.762,  0.   ,  0.964], dtype=float32)
     """
 
     function = staticmethod(ad.tanh)
@@ -552,6 +672,12 @@ class Tanhshrink(_Activation):
 
     It shrinks small inputs (as :math:`x^3 / 3`) and keeps large ones, for sparse codes. It
     costs a slope of 0 at 0, where most inputs lie.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Tanhshrink()([-1.0, 0.0, 2.0]).round(3)
+    tensor([-0.238,  0.   ,  1.036], dtype=float32)
     """
 
     function = staticmethod(tanhshrink)
@@ -567,6 +693,12 @@ class Softshrink(_Activation):
     ----------
     lambd : float
         The :math:`\lambda`, at least 0.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Softshrink()([-1.0, 0.0, 2.0])
+    tensor([-0.5,  0. ,  1.5], dtype=float32)
     """
 
     function = staticmethod(softshrink)
@@ -585,6 +717,12 @@ class Hardshrink(_Activation):
     ----------
     lambd : float
         The :math:`\lambda`.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Hardshrink()([-1.0, 0.0, 2.0])
+    tensor([-1.,  0.,  2.], dtype=float32)
     """
 
     function = staticmethod(hardshrink)
@@ -602,6 +740,12 @@ class Threshold(_Activation):
     Parameters
     ----------
     threshold, value : float
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Threshold(1.0, -1.0)([-1.0, 0.0, 2.0])
+    tensor([-1., -1.,  2.], dtype=float32)
     """
 
     function = staticmethod(threshold)
@@ -621,6 +765,12 @@ class Softmax(_Activation):
     ----------
     dim : int
         The axis along which they sum to 1.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Softmax()([0.0, 1.0, -1000.0]).round(3)
+    tensor([0.269, 0.731, 0.   ], dtype=float32)
     """
 
     function = staticmethod(softmax)
@@ -639,6 +789,12 @@ class LogSoftmax(_Activation):
     ----------
     dim : int
         The axis along which the probabilities sum to 1.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.LogSoftmax()([0.0, 1.0, -1000.0]).round(3)
+    tensor([-1.313000e+00, -3.130000e-01, -1.001313e+03], dtype=float32)
     """
 
     function = staticmethod(log_softmax)
@@ -656,6 +812,12 @@ class Softmin(_Activation):
     ----------
     dim : int
         The axis along which they sum to 1.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Softmin()([0.0, 1.0, 1000.0]).round(3)
+    tensor([0.731, 0.269, 0.   ], dtype=float32)
     """
 
     function = staticmethod(softmin)
@@ -665,7 +827,14 @@ class Softmin(_Activation):
 
 
 class Softmax2d(Module):
-    """The softmax over the channels at each place of images ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The softmax over the channels at each place of images ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> nn.Softmax2d()(ad.zeros((1, 4, 2, 2)))[0, :, 0, 0].tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
 
     def forward(self, x: Any) -> ad.Tensor:
         """Apply it; raise ShapeError for another number of axes."""
@@ -686,6 +855,12 @@ class GLU(_Activation):
     ----------
     dim : int
         The axis, of an even size 2H; the result has H there.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.GLU()([1.0, 2.0, 0.0, 1000.0])
+    tensor([0.5, 2. ], dtype=float32)
     """
 
     function = staticmethod(glu)
@@ -757,6 +932,12 @@ class Function(Module):
     ----------
     function : callable
         From a tensor to a tensor.
+
+    Examples
+    --------
+    >>> import autodiff as ad, nn
+    >>> nn.Function(ad.square)(ad.asarray([3.0]))
+    tensor([9.], dtype=float32)
     """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:

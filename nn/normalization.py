@@ -205,34 +205,25 @@ class _BatchNorm(Module):
         if x.shape[1] != self.num_features:
             message = f"{name_of(self)}: the input {found} has {x.shape[1]} channels, the layer "
             raise ad.ShapeError(f"{message}{self.num_features}. Give {self._shapes}.")
-        if not self.training and self.running_mean is not None:
-            return _by_channel(
-                self, x - _column(self.running_mean, x), _column(self.running_var, x)
-            )
-        count = x.size // max(1, self.num_features)
-        if self.training and count <= 1:
-            message = f"{name_of(self)}: the input {found} has {count} value for each channel"
-            raise ad.ShapeError(f"{message} in training. Give a larger batch, or call eval().")
-        axes = (0, *range(2, x.ndim))
-        mean = ad.mean(x, axis=axes, keepdims=True)
-        centred = x - mean
-        var = ad.mean(centred * centred, axis=axes, keepdims=True)
-        y = _by_channel(self, centred, var)
-        if self.training and self.running_mean is not None:
-            self._track(mean.detach(), var.detach() * (count / (count - 1)))
-        return y
-
-    def _track(self, mean: ad.Tensor, var: ad.Tensor) -> None:
-        """Move the running statistics towards those of a batch."""
-        count, running_mean, running_var = (
-            self.get_buffer(name) for name in ("num_batches_tracked", "running_mean", "running_var")
+        share = self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            count = self.num_batches_tracked
+            share = 1 / (count.item() + 1) if share is None else share
+        y = _batch_norm(
+            self,
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            share or 0.0,
+            self.eps,
         )
-        with ad.no_grad():
-            count.copy_(count + 1)
-            # Without a momentum: the average of all batches.
-            share = 1 / count.item() if self.momentum is None else self.momentum
-            for running, new in ((running_mean, mean), (running_var, var)):
-                running.copy_((1 - share) * running + share * new.reshape(-1))
+        if self.training and self.num_batches_tracked is not None:
+            with ad.no_grad():
+                count.copy_(count + 1)
+        return y
 
     def extra_repr(self) -> str:
         """Return the number of channels, and what is not usual."""
@@ -426,6 +417,55 @@ def rms_norm(
     return _rms_norm("rms_norm", input, tuple(normalized_shape), weight, eps)
 
 
+def batch_norm(
+    input: Any,
+    running_mean: ad.Tensor | None,
+    running_var: ad.Tensor | None,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> ad.Tensor:
+    """Normalise each channel over the batch; see :class:`nn.BatchNorm1d`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        ``(N, C, ...)``.
+    running_mean, running_var : Tensor or None
+        ``(C,)``: what is used in evaluation, and changed in place while training.
+    weight, bias : Tensor, optional
+        ``(C,)``.
+    training : bool
+        Whether the batch's own statistics are used.
+    momentum : float
+        The share of the batch in the running statistics.
+    eps : float
+
+    Examples
+    --------
+    >>> from nn.functional import batch_norm
+    >>> batch_norm([[1.0], [3.0]], None, None, training=True, eps=0)
+    tensor([[-1.],
+            [ 1.]], dtype=float32)
+    """
+    x = as_floats("batch_norm", input)
+    channels = x.shape[1:2]
+    parts = {"running_mean": running_mean, "running_var": running_var}
+    for name, value in {**parts, "weight": weight, "bias": bias}.items():
+        if not channels or (value is not None and ad.asarray(value).shape != channels):
+            message = f"batch_norm: the {name} does not fit the input {ad.errors.describe(x)}"
+            raise ad.ShapeError(f"{message}. Give (N, C, ...), and one number for each channel.")
+    if not training and (running_mean is None or running_var is None):
+        message = "batch_norm: in evaluation there is no running_mean or no running_var"
+        raise ad.OptionError(f"{message}. Give both, or training=True.")
+    weight, bias = (None if v is None else ad.asarray(v) for v in (weight, bias))
+    return _batch_norm(
+        "batch_norm", x, running_mean, running_var, weight, bias, training, momentum, eps
+    )
+
+
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> ad.Tensor:
@@ -498,13 +538,52 @@ def _scaled(rows: ad.Tensor, eps: float) -> ad.Tensor:
     return rows * ad.expand_dims((power + eps) ** -0.5, axis=-1)
 
 
-def _by_channel(layer: _BatchNorm, centred: ad.Tensor, var: ad.Tensor) -> ad.Tensor:
+def _batch_norm(
+    owner: Module | str,
+    x: ad.Tensor,
+    running_mean: ad.Tensor | None,
+    running_var: ad.Tensor | None,
+    weight: ad.Tensor | None,
+    bias: ad.Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> ad.Tensor:
+    """Normalise each channel; while training move the running statistics, at last."""
+    if not training and running_mean is not None and running_var is not None:
+        centred, var = x - _column(running_mean, x), _column(running_var, x)
+        return _by_channel(centred, var, weight, bias, eps)
+    count = x.size // max(1, x.shape[1])
+    if count <= 1:
+        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has {count} value for each "
+        message += "channel, which would become 0"
+        raise ad.ShapeError(f"{message}. Give a larger batch, or evaluate: call eval().")
+    axes = (0, *range(2, x.ndim))
+    mean = ad.mean(x, axis=axes, keepdims=True)
+    centred = x - mean
+    var = ad.mean(centred * centred, axis=axes, keepdims=True)
+    y = _by_channel(centred, var, weight, bias, eps)
+    with ad.no_grad():
+        # The running variance is of the unbiased estimates.
+        for running, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
+            if running is not None:
+                running.copy_((1 - momentum) * running + momentum * new.reshape(-1))
+    return y
+
+
+def _by_channel(
+    centred: ad.Tensor,
+    var: ad.Tensor,
+    weight: ad.Tensor | None,
+    bias: ad.Tensor | None,
+    eps: float,
+) -> ad.Tensor:
     """Divide by the deviations of the channels; weight and bias follow."""
-    scale = (var + layer.eps) ** -0.5
-    if layer.weight is not None:  # into the small array first
-        scale = scale * _column(layer.weight, centred)
+    scale = (var + eps) ** -0.5
+    if weight is not None:  # into the small array first
+        scale = scale * _column(weight, centred)
     y: ad.Tensor = centred * scale
-    return y if layer.bias is None else y + _column(layer.bias, centred)
+    return y if bias is None else y + _column(bias, centred)
 
 
 def _affine(x: ad.Tensor, weight: Any, bias: Any) -> ad.Tensor:

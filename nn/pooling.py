@@ -256,6 +256,112 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     _axes = 1
 
 
+def max_pool1d(
+    input: Any,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> ad.Tensor:
+    """Apply :class:`nn.MaxPool1d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import max_pool1d
+    >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2)
+    tensor([[5., 3.]], dtype=float32)
+    """
+    return MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
+
+
+def max_pool2d(
+    input: Any,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> ad.Tensor:
+    """Apply :class:`nn.MaxPool2d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import max_pool2d
+    >>> max_pool2d([[[1.0, 5.0], [2.0, 4.0]]], 2)
+    tensor([[[5.]]], dtype=float32)
+    """
+    return MaxPool2d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
+
+
+def avg_pool1d(
+    input: Any,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> ad.Tensor:
+    """Apply :class:`nn.AvgPool1d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import avg_pool1d
+    >>> avg_pool1d([[1.0, 5.0, 2.0, 3.0]], 2)
+    tensor([[3. , 2.5]], dtype=float32)
+    """
+    return AvgPool1d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> ad.Tensor:
+    """Apply :class:`nn.AvgPool2d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import avg_pool2d
+    >>> avg_pool2d([[[1.0, 5.0], [2.0, 4.0]]], 2)
+    tensor([[[3.]]], dtype=float32)
+    """
+    return AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
+
+
+def adaptive_avg_pool1d(
+    input: Any,
+    output_size: int | Sequence[int | None] | None,
+) -> ad.Tensor:
+    """Apply :class:`nn.AdaptiveAvgPool1d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import adaptive_avg_pool1d
+    >>> adaptive_avg_pool1d([[1.0, 5.0, 2.0, 3.0]], 1)
+    tensor([[2.75]], dtype=float32)
+    """
+    return AdaptiveAvgPool1d(output_size).forward(input)
+
+
+def adaptive_avg_pool2d(
+    input: Any,
+    output_size: int | Sequence[int | None] | None,
+) -> ad.Tensor:
+    """Apply :class:`nn.AdaptiveAvgPool2d` with these options to an input.
+
+    Examples
+    --------
+    >>> from nn.functional import adaptive_avg_pool2d
+    >>> adaptive_avg_pool2d([[[1.0, 5.0], [2.0, 4.0]]], (1, 2))
+    tensor([[[1.5, 4.5]]], dtype=float32)
+    """
+    return AdaptiveAvgPool2d(output_size).forward(input)
+
+
 def _first_largest(view: ad.Tensor, axes: int) -> ad.Tensor:
     """Reduce the last axes to their largest element, the first of several."""
     flat = view.reshape(*view.shape[:-axes], math.prod(view.shape[-axes:]))

@@ -232,3 +232,22 @@ def test_bad_shapes_say_where_and_what():
 def test_bad_options(make):
     with pytest.raises(ad.OptionError, match=r"(Conv|Pool).*(Give|hold)"):
         make()
+
+
+@with_torch
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("max_pool", (3, 2, 1)),
+        ("avg_pool", (3, 2, 1, True, False)),
+        ("adaptive_avg_pool", (3,)),
+    ],
+)
+def test_pooling_functions_are_pytorchs(name, options):
+    for axes in (1, 2):
+        x = random(2, 3, *(7, 8)[:axes])
+        ours, theirs = (getattr(lib, f"{name}{axes}d") for lib in (functional, torch.nn.functional))
+        assert_same_as_torch(
+            lambda a, f=ours: f(a, *options), lambda a, f=theirs: f(a, *options), [x],
+            tolerance=1e-10,
+        )  # fmt: skip

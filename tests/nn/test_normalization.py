@@ -151,7 +151,7 @@ def test_group_norm_is_pytorchs(shape, groups, dtype, tolerance):
 def test_bad_batch_and_group_norm():
     model = nn.Sequential({"a": nn.BatchNorm1d(3)})
     before = {name: value.tolist() for name, value in model.state_dict().items()}
-    with pytest.raises(ad.ShapeError, match=r"BatchNorm1d 'a': .* has 1 value for each channel in"):
+    with pytest.raises(ad.ShapeError, match=r"BatchNorm1d 'a': .* has 1 value for each channel, w"):
         model(ad.ones((1, 3)))
     with pytest.raises(ad.ShapeError, match=r"BatchNorm1d 'a': .* has 4 channels, the layer 3"):
         model(ad.ones((2, 4)))
@@ -200,3 +200,37 @@ def test_bad_layer_norm():
         nn.LayerNorm(3, eps=-1)
     with pytest.raises(ad.DTypeError, match="holds no floats"):
         nn.LayerNorm(2)([1, 2])
+
+
+@with_torch
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_and_group_norm_functions_are_pytorchs(training):
+    x, w, b = random(4, 6, 3), random(6), random(6) + 1
+    means, variances = np.arange(6.0), np.arange(6.0) + 1
+    mine, theirs = (
+        (make(means.copy()), make(variances.copy())) for make in (ad.asarray, torch.tensor)
+    )
+    assert_same_as_torch(
+        lambda *a: functional.batch_norm(a[0], *mine, *a[1:], training, 0.3, 1e-3),
+        lambda *a: torch.nn.functional.batch_norm(a[0], *theirs, *a[1:], training, 0.3, 1e-3),
+        [x, w, b],
+        tolerance=1e-10,
+    )
+    for ours, other in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(ours.numpy(), other.numpy(), rtol=1e-12)
+    assert_same_as_torch(
+        lambda *a: functional.group_norm(a[0], 2, *a[1:]),
+        lambda *a: torch.nn.functional.group_norm(a[0], 2, *a[1:]),
+        [x, w, b],
+        tolerance=1e-10,
+    )
+
+
+def test_bad_batch_norm_function():
+    x = ad.ones((4, 3))
+    with pytest.raises(ad.OptionError, match="no running_mean"):
+        functional.batch_norm(x, None, None)
+    with pytest.raises(ad.ShapeError, match="the weight does not fit"):
+        functional.batch_norm(x, None, None, ad.ones(2), training=True)
+    with pytest.raises(ad.ShapeError, match=r"Give \(N, C, \.\.\.\)"):
+        functional.batch_norm(ad.ones(3), None, None, training=True)
