@@ -6,22 +6,30 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help demo test lint format bench build clean
+.PHONY: help demo test notebooks docs lint format bench build clean
 
 help:
-	@echo "make demo     train on handwritten digits, check the gradients, draw the graph"
-	@echo "make test     all tests, with coverage"
-	@echo "make lint     ruff, mypy, import contracts"
-	@echo "make format   let ruff format the code"
-	@echo "make bench    speed and memory beside PyTorch, HIPS autograd, MyGrad, micrograd"
-	@echo "make build    a wheel and a source archive in dist/"
-	@echo "make clean    remove the environment and everything made"
+	@echo "make demo       train on handwritten digits, check the gradients, draw the graph"
+	@echo "make test       all tests, with coverage"
+	@echo "make notebooks  run the course's notebooks anew"
+	@echo "make docs       the documentation, into docs/_build/html"
+	@echo "make lint       ruff, mypy, import contracts"
+	@echo "make format     let ruff format the code"
+	@echo "make bench      speed and memory beside PyTorch, HIPS autograd, MyGrad, micrograd"
+	@echo "make build      a wheel and a source archive in dist/"
+	@echo "make clean      remove the environment and everything made"
 
 demo: $(VENV)/.examples
 	@$(BIN)/python -m autodiff demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=95 $(PYTEST_OPTIONS)
+
+notebooks: $(VENV)/.notebooks
+	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build/html
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -40,7 +48,7 @@ build: $(VENV)/.dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist out docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # One stamp for each extra: installed once, and again only when pyproject.toml changes.
 $(VENV)/bin/python:
