@@ -289,6 +289,8 @@ def _add_operation(
         operand, constant = operands[i] if i < len(operands) else ("", None)
         if parent is not None:
             sources.append((places[id(parent)], operand))
+        elif operand == "captured" and primitive.name == "checkpoint":
+            continue  # what the function closed over is no operand to a reader
         elif constant is not None or primitive.variadic or i < required:
             shape = shapes[i] if constant is None else getattr(constant, "shape", ())
             dtype = getattr(constant, "dtype", None)

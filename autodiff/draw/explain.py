@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _arguments(given)
     try:
         values = _values(options.variables)
-        _check_file(options.svg)
+        _check_file("--svg", options.svg, ".svg")
+        _check_file("--html", options.html, ".html")
         expression = parse(options.expression, values)
         _check_names(expression, values)
         with default_dtype(np.float64):
@@ -96,9 +97,9 @@ def _values(assignments: list[str]) -> dict[str, Any]:
     return values
 
 
-def _check_file(file: Path | None) -> None:
-    if file is not None and file.suffix.lower() != ".svg":
-        raise ExpressionError(f"--svg: {file.name!r} does not end in .svg.")
+def _check_file(option: str, file: Path | None, ending: str) -> None:
+    if file is not None and file.suffix.lower() != ending:
+        raise ExpressionError(f"{option}: {file.name!r} does not end in {ending}.")
 
 
 def _check_names(expression: Expression, values: dict[str, Any]) -> None:
@@ -128,7 +129,7 @@ def _explain(expression: Expression, values: dict[str, Any], options: argparse.N
     if options.svg:
         print(f"\nPicture: {save(result, options.svg)}")
     if options.html:
-        print(f"\nExplorer: {_explore(result, options.html)}")
+        print(f"\nExplorer: {_explore(result, options.html, expression.text.strip())}")
     return status
 
 
@@ -146,10 +147,8 @@ def _check(compute: Callable[[], Any], leaves: dict[str, Any]) -> int:
     return 1 if report.wrong else 0
 
 
-def _explore(result: Any, file: Path) -> Path:
-    module = import_module("autodiff.draw")
-    explore = getattr(module, "explore", None)
-    if explore is None:
-        raise ExpressionError("--html: this installation has no explorer. Use --svg.")
-    explore(result, file)
+def _explore(result: Any, file: Path, title: str) -> Path:
+    """Write the explorer's page: its module is read only when it is asked for."""
+    explorer: Any = import_module("autodiff.draw.explorer")
+    explorer.explore(result, file, title=title, gradcheck=True)
     return file

@@ -69,12 +69,17 @@ def label(vertex: Vertex, show: Show = Show()) -> Label:  # noqa: B008 - immutab
             detail = f"{detail} {_TIMES}{vertex.count}".strip()
         if vertex.options.get("parameters"):
             rows.append(("parameters", f"{vertex.options['parameters']:,}"))
-    elif vertex.value is not None and show.values:
+    elif vertex.value is not None and show.values and _has_norm(vertex):
         rows.append(_row("value", vertex.value))
     if vertex.gradient is not None and show.gradients:
         rows.append(_row("gradient", vertex.gradient))
     fallback = "" if vertex.kind == "result" else vertex.kind
     return Label(shorten(vertex.name or fallback), detail, tuple(rows))
+
+
+def _has_norm(vertex: Vertex) -> bool:
+    """Tell whether a value says something in one number: labels and masks don't."""
+    return vertex.shape == () or np.asarray(vertex.value).dtype.kind in "fc"
 
 
 def _row(word: str, value: Any) -> tuple[str, str]:

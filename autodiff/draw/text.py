@@ -146,7 +146,11 @@ def _value(value: Any, shape: tuple[int, ...] | None) -> str:
     """Write a value: a number, a few numbers, or a shape and a norm."""
     if value is None:
         return "" if shape is None else ("?" if shape == () else f"{_shape(shape)}  ?")
-    return _inline(value) or f"{_shape(np.shape(value))}  {_norm(value)}"
+    said = _inline(value)
+    if said:
+        return said
+    whole = np.asarray(value).dtype.kind in "iub"
+    return f"{_shape(np.shape(value))}  {np.asarray(value).dtype if whole else _norm(value)}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

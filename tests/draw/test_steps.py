@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ import nn
 from autodiff import draw
 from autodiff.draw.rules import ELEMENTWISE, rule_text
 from autodiff.engine.primitive import primitives
+from tests import test_primitives
 from tests.draw.test_pictures import mlp_loss, neuron
 
 
@@ -82,6 +85,61 @@ def test_gradients_are_the_engines_to_the_last_bit(freed):
     assert len(found) == len(leaves)
     for name, parameter in by_name.items():
         np.testing.assert_array_equal(computed[leaves[name]], parameter.grad.array)
+
+
+@pytest.mark.parametrize("case", test_primitives.CASES, ids=str)
+def test_every_primitive_is_walked_through_and_drawn(case):
+    """On every case of the suite: the engine's numbers, text that fits, a picture."""
+    with ad.record(), np.errstate(all="ignore"):
+        leaves = [
+            test_primitives.leaf(x) if test_primitives.variable(x) else x
+            for x in test_primitives.operands_of(case)
+        ]
+        result = test_primitives.apply(case, leaves)
+        scalar = test_primitives.weighed(result, test_primitives.weights(case, result))
+    if not isinstance(scalar, ad.Tensor) or not scalar.requires_grad:
+        return
+    inputs = [x for x in leaves if isinstance(x, ad.Tensor) and x.node is not None]
+    scalar.backward()
+    description = draw.describe_graph(scalar, [(f"input {i}", x) for i, x in enumerate(inputs)])
+    steps = draw.backward_steps(scalar, description)
+    assert not any(step.missing for step in steps)
+    found = draw.gradients(steps)
+    names = {vertex.name: i for i, vertex in enumerate(description.vertices)}
+    for i, x in enumerate(inputs):
+        if x.grad is not None:
+            np.testing.assert_array_equal(found[names[f"input {i}"]], x.grad.array)
+    for step in steps:
+        for c in step.contributions:
+            if c.local is not None and step.operation in ELEMENTWISE:
+                with np.errstate(all="ignore"):
+                    product = step.upstream * c.local
+                if np.isfinite(product).all():
+                    total = np.sum(np.real(product)), np.sum(np.real(c.value))
+                    np.testing.assert_allclose(*total, rtol=1e-6, atol=1e-6)
+    assert max(map(len, draw.text(scalar).splitlines())) <= 100
+    ET.fromstring(draw.svg(scalar))  # noqa: S314 - our own text
+
+
+def test_a_checkpointed_function_is_one_step():
+    x = ad.tensor([1.0, 2.0], requires_grad=True, name="x")
+    with ad.record():
+        y = ad.checkpoint(lambda v: ad.exp(v) * v, x).sum()
+    y.backward()
+    steps = draw.backward_steps(y)
+    assert not any(step.missing for step in steps)
+    np.testing.assert_array_equal(draw.gradients(steps)[0], x.grad.array)
+    assert "checkpoint" in draw.text(y)
+    assert "checkpoint" in draw.svg(y)
+
+
+def test_a_gradients_own_graph_is_walked_through():
+    x = ad.tensor([0.5, 2.0], requires_grad=True, name="x")
+    with ad.record():
+        (g,) = ad.grad((ad.sin(x) * x).sum(), [x], create_graph=True)
+        y = ad.square(g).sum()
+    y.backward()
+    np.testing.assert_array_equal(draw.gradients(draw.backward_steps(y))[0], x.grad.array)
 
 
 def test_upstream_times_local_is_the_contribution():
