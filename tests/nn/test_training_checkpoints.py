@@ -10,7 +10,7 @@ import pytest
 
 import autodiff as ad
 import nn
-from tests.nn.test_training import Following, Halving, assert_same, classifier, problem, weights
+from tests.nn.test_training import assert_same, classifier, problem, weights
 
 pytest.importorskip("safetensors")
 
@@ -29,7 +29,7 @@ class Drawing:
         return self.x[i] + np.float32(noise), self.y[i]
 
 
-def lists(epochs=10):
+def lists():
     x, y = problem()
     return [(x[i : i + 8], y[i : i + 8]) for i in range(0, 48, 8)]
 
@@ -62,19 +62,23 @@ DATA = {
 }
 
 
-def build(path, *, seed=0, optimizer="sgd", scheduler="step", every=1, own=False, **options):
+def build(path, *, seed=0, optimizer="sgd", scheduler="cycle", every=1, own=False, **options):
     model = classifier(dropout=0.3, seed=seed)
     if own:
         model[2].generator = np.random.default_rng(seed)
-    kinds = {
+    make = {
         "sgd": lambda p: nn.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4),
-        "adam": lambda p: nn.Adam(p, lr=0.01),
+        "adamw": lambda p: nn.optim.AdamW(p, lr=0.01),
+        "rmsprop": lambda p: nn.optim.RMSprop(p, lr=0.01, momentum=0.5),
     }
-    steps = kinds[optimizer](model.parameters())
-    if scheduler == "plateau":
-        options |= {"scheduler": Following(steps), "monitor": "loss"}
-    else:
-        options |= {"scheduler": Halving(steps), "schedule_every": scheduler}
+    steps = make[optimizer](model.parameters())
+    schedules = {
+        "cycle": lambda: nn.optim.OneCycleLR(steps, 0.2, total_steps=40),
+        "cosine": lambda: nn.optim.CosineAnnealingWarmRestarts(steps, 2),
+        "plateau": lambda: nn.optim.ReduceLROnPlateau(steps, factor=0.5, patience=0),
+    }
+    options["scheduler"] = schedules[scheduler]()
+    options["schedule_every"] = "step" if scheduler == "cycle" else "epoch"
     return nn.Trainer(
         model,
         nn.CrossEntropyLoss(),
@@ -123,8 +127,14 @@ def seed_everything():
     "options",
     [
         {},
-        {"optimizer": "adam", "scheduler": "epoch", "every": 4, "own": True},
-        {"scheduler": "plateau", "accumulate": 2, "every": 2, "clip_norm": 1.0},
+        {"optimizer": "adamw", "scheduler": "cosine", "every": 4, "own": True},
+        {
+            "optimizer": "rmsprop",
+            "scheduler": "plateau",
+            "accumulate": 2,
+            "every": 2,
+            "clip_norm": 1.0,
+        },
     ],
 )
 def test_a_run_that_was_killed_goes_on_byte_for_byte(data, options, tmp_path):
@@ -250,18 +260,9 @@ ad.random.seed(0)
 model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 2))
 optimizer = nn.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
-class Decay:
-    count = 0
-    def step(self):
-        self.count += 1
-        optimizer.param_groups[0]["lr"] *= 0.999
-    def state_dict(self):
-        return {"count": self.count}
-    def load_state_dict(self, state):
-        self.count = state["count"]
-
+schedule = nn.optim.OneCycleLR(optimizer, 0.1, total_steps=150)
 trainer = nn.Trainer(
-    model, nn.CrossEntropyLoss(), optimizer, scheduler=Decay(), schedule_every="step",
+    model, nn.CrossEntropyLoss(), optimizer, scheduler=schedule, schedule_every="step",
     checkpoint=sys.argv[1], checkpoint_every=3, accumulate=2,
     callbacks=[nn.EarlyStopping("val_loss", 100), nn.CSVLog(sys.argv[1] + ".csv")],
 )
