@@ -16,6 +16,7 @@ import autodiff as ad
 from nn.checks import check_known, check_size
 from nn.module import Module
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
+from nn.optim.lbfgs import LBFGS
 from nn.optim.optimizer import Optimizer
 from nn.saving import FileFormatError, load, save
 from nn.training.batches import examples, is_batches, nonfinite
@@ -387,7 +388,7 @@ class Trainer:
             means = Means(self._means.state_dict())
             loss = self._gradients(group, means)
             with self._interrupts.held():
-                self.optimizer.step()
+                self._update(group, loss)
                 if self.scheduler is not None and self.schedule_every == "step":
                     self.scheduler.step()
                 self._means = means
@@ -410,6 +411,22 @@ class Trainer:
             raise
         return True
 
+    def _update(self, group: list[Any], loss: float) -> None:
+        """Let the optimiser step; LBFGS asks for the loss at other places on its way."""
+        if not isinstance(self.optimizer, LBFGS):
+            self.optimizer.step()
+            return
+        before = [(parameter, parameter.detach().clone()) for parameter in self.model.parameters()]
+        known = [loss]
+        try:
+            self.optimizer.step(lambda: known.pop() if known else self._gradients(group, Means()))
+        except BaseException:
+            with ad.no_grad():
+                for parameter, value in before:
+                    parameter.copy_(value)
+            self.optimizer.state.clear()  # what it knew of the curvature is half updated
+            raise
+
     def _gradients(self, group: list[Any], means: Means) -> float:
         """Compute the gradients of a step; return its loss."""
         sizes = [examples(batch) for batch in group]
@@ -420,6 +437,7 @@ class Trainer:
             loss, outputs, targets = self._computed(batch)
             one = loss.item()
             if not math.isfinite(one):
+                loss.backward()  # inside detect_anomaly that names the operation
                 raise self._diverged(f"the loss is {one}", batch)
             share = 1.0 if self._sums or len(group) == 1 else size / total
             (loss if share == 1 else loss * share).backward()
@@ -458,6 +476,10 @@ class Trainer:
         step, epoch = self.step + 1, self.epoch + 1
         inputs = nonfinite(batch)
         cause = f" The batch itself holds {inputs}: clean the data." if inputs else ""
+        for name, parameter in self.model.named_parameters():
+            if not ad.all(ad.isfinite(parameter)):
+                cause += f" The parameter {name!r} was not finite before it."
+                break
         return DivergenceError(
             f"{what} at step {step} (epoch {epoch}, batch {self._batch + 1}, learning rate "
             f"{self._rate():g}). The model is as it was before this step.{cause} Lower the "

@@ -200,6 +200,39 @@ def test_clipping():
             assert max(abs(step).max() for step in steps) == pytest.approx(1e-3, rel=1e-2)
 
 
+def test_an_optimiser_that_looks_at_the_loss_several_times():
+    x, y = problem()
+    model, other = classifier(), classifier()
+    optimizer = nn.optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+    again = nn.optim.LBFGS(other.parameters(), line_search_fn="strong_wolfe")
+    one = nn.Trainer(other, nn.CrossEntropyLoss(), again, accumulate=2)
+    one.fit([(x, y)], 3)
+    assert_same(weights(model), weights(other))
+    before = weights(other)
+
+    class Bad(nn.Module):
+        calls = 0
+
+        def forward(self, outputs, targets):
+            self.calls += 1
+            factor = math.nan if self.calls > 2 else 1.0
+            return nn.functional.cross_entropy(outputs, targets) * factor
+
+    one.loss = Bad()
+    with pytest.raises(nn.DivergenceError):
+        one.fit([(x, y)], 3)
+    assert_same(before, weights(other))
+
+
 # -- schedules -----------------------------------------------------------------------------------
 
 
@@ -414,6 +447,19 @@ def test_a_batch_that_holds_nan_is_named():
     x[3, 1] = np.nan
     with pytest.raises(nn.DivergenceError, match=r"batch itself holds a NaN .* array 0, \(48, 4\)"):
         trainer().fit([(x, y)], 1)
+
+
+def test_anomaly_detection_names_the_operation():
+    with ad.detect_anomaly(), pytest.raises(ad.AnomalyError, match=r"backward of .* made a NaN"):
+        trainer(Failing(at=1)).fit(loader(), 1)
+
+
+def test_parameters_that_are_no_numbers_are_named():
+    one = trainer()
+    with ad.no_grad():
+        one.model[3].bias[0] = math.inf
+    with pytest.raises(nn.DivergenceError, match=r"parameter '3\.bias' was not finite before"):
+        one.fit(loader(), 1)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError("oops")])
