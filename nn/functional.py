@@ -23,7 +23,7 @@ from autodiff import (
     softsign,
     tanh,
 )
-from nn.activations import (
+from nn.activations.functions import (
     glu,
     hardshrink,
     log_softmax,

@@ -8,6 +8,7 @@ import pytest
 import autodiff as ad
 import nn
 from nn import activations, functional
+from nn.activations import functions
 from tests.nn import assert_same_as_torch, precisions, torch, with_torch
 
 LAYERS = [
@@ -89,7 +90,7 @@ def test_functions_stand_in_functional_under_pytorchs_names():
     x = np.random.default_rng(0).normal(size=(3, 4))
     for name in functional.__all__:
         ours, theirs = getattr(functional, name), getattr(torch.nn.functional, name, None)
-        own = getattr(activations, name, None) or getattr(ad, name, None)
+        own = getattr(functions, name, None) or getattr(ad, name, None)
         if own is not ours:
             continue
         options = {"threshold": (0.1, -3.0), "prelu": ()}.get(name, ())
