@@ -307,8 +307,6 @@ class MultiheadAttention(Module):
             if bias.alive is not None:  # no row is masked entirely any more
                 values = ad.where(bias.alive, values, -ad.inf)
             width = [(0, 0)] * (values.ndim - 1) + [(0, len(extra))]
-            if values.shape[-1] == 1:
-                values = ad.broadcast_to(values, (*values.shape[:-1], k.shape[2] - len(extra)))
             bias = Bias(ad.pad(values, width), None)
         return k, v, bias
 

@@ -341,6 +341,15 @@ def nodes(tensor):
     return list(seen.values())
 
 
+def test_looks():
+    attention = nn.MultiheadAttention(8, 2, 0.1, kdim=6, batch_first=True)
+    sizes = "8, num_heads=2, kdim=6, dropout=0.1, batch_first=True"
+    assert repr(attention).startswith(f"MultiheadAttention({sizes})")
+    assert repr(nn.RotaryPositions(4)).startswith("RotaryPositions(4)")
+    assert repr(nn.SinusoidalPositions(4)).startswith("SinusoidalPositions(4)")
+    assert repr(nn.LearnedPositions(9, 4)).startswith("LearnedPositions(9, 4)")
+
+
 def test_errors_of_the_module():
     with pytest.raises(ad.OptionError, match="embed_dim 8 is not divisible by num_heads 3"):
         nn.MultiheadAttention(8, 3)

@@ -149,6 +149,11 @@ def test_float32_stays_float32():
         assert context.dtype == weights.dtype == ad.float32
 
 
+def test_looks():
+    assert repr(nn.BahdanauAttention(4, 6, 5)).startswith("BahdanauAttention(4, 6, 5)")
+    assert repr(nn.LuongAttention(4)).startswith("LuongAttention(4, 4, method='general')")
+
+
 def test_errors():
     class Model(nn.Module):
         def __init__(self):

@@ -193,6 +193,19 @@ def test_padding_never_changes_a_result():
     np.testing.assert_allclose(other.detach(), one.detach(), atol=1e-13)
 
 
+def test_a_source_of_padding_alone_gives_numbers():
+    model = nn.Transformer(D, HEADS, 2, 2, HIDDEN, 0.0, batch_first=True)
+    src = ad.tensor(random(2, 4, D, dtype="float32"), requires_grad=True)
+    padding = np.array([[True] * 4, [False, False, True, True]])
+    given = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
+    y = model(src, random(2, 5, D, dtype="float32"), tgt_is_causal=True, **given)
+    assert ad.all(ad.isfinite(y))
+    (y * y).sum().backward()
+    assert not ad.any(src.grad[0])
+    for parameter in [src, *model.parameters()]:
+        assert ad.all(ad.isfinite(parameter.grad))
+
+
 def test_gradcheck_of_a_layer():
     layer = nn.TransformerDecoderLayer(4, 2, 6, 0.0, "gelu", norm_first=True, dtype=ad.float64)
     assert gradcheck(
