@@ -204,36 +204,44 @@ def _as_target(target: Any, logits: ad.Tensor) -> ad.Tensor:
 def _class_axis(operation: str, logits: ad.Tensor, weight: Any, reduction: str) -> int:
     """Return the axis of the classes; raise unless the input has one, of the weights' size."""
     check_reduction(operation, reduction)
-    what = _describe(operation, logits)
     if logits.ndim == 0 or logits.dtype.kind != "f":
-        message = f"{what}: the input is no array of real logits"
-        raise ad.DTypeError(f"{message}. Give floats of shape (N, C).")
+        problem = "the input is no array of real logits. Give floats of shape (N, C)."
+        raise ad.DTypeError(f"{_describe(operation, logits)}: {problem}")
     axis = min(1, logits.ndim - 1)
     classes: int = logits.shape[axis]
     if weight is not None and ad.asarray(weight).shape != (classes,):
-        message = f"{what}: the weight is {ad.errors.describe(ad.asarray(weight))}"
-        raise ad.ShapeError(f"{message}. Give one number for each of the {classes} classes.")
+        problem = f"the weight is {ad.errors.describe(ad.asarray(weight))}"
+        remedy = f"Give one number for each of the {classes} classes."
+        raise ad.ShapeError(f"{_describe(operation, logits)}: {problem}. {remedy}")
     return axis
+
+
+def _check_indices(operation: str, logits: ad.Tensor, target: ad.Tensor, axis: int) -> None:
+    """Raise unless the target has integers, one where the logits have a row of classes."""
+    labels = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+    kind, shape = target.dtype.kind, target.shape
+    if kind in "iu" and shape == labels:
+        return
+    misfit: type[ad.AutodiffError] = ad.DTypeError
+    if kind == "f" and shape == labels:
+        problem = "class indices must be integers. Cast them with target.astype(autodiff.int64)."
+    elif kind == "f" and operation == "cross_entropy":
+        misfit = ad.ShapeError
+        problem = f"probabilities must have the shape of the logits, {logits.shape}."
+    elif kind not in "iu":
+        problem = "the target has neither class indices nor probabilities"
+        problem = f"{problem}. Give integers, or floats of the input's shape."
+    else:
+        misfit = ad.ShapeError
+        problem = f"the class indices do not fit the logits. Give a target of shape {labels}."
+    raise misfit(f"{_describe(operation, logits, target)}: {problem}")
 
 
 def _counting(
     operation: str, logits: ad.Tensor, target: ad.Tensor, axis: int, ignore_index: int
 ) -> ad.Tensor | None:
     """Return where a label counts, None for everywhere; raise for what is no class."""
-    what = _describe(operation, logits, target)
-    labels = (*logits.shape[:axis], *logits.shape[axis + 1 :])
-    if target.dtype.kind == "f" and target.shape == labels:
-        message = f"{what}: class indices must be integers"
-        raise ad.DTypeError(f"{message}. Cast them with target.astype(autodiff.int64).")
-    if target.dtype.kind == "f" and operation == "cross_entropy":
-        message = f"{what}: probabilities must have the shape of the logits"
-        raise ad.ShapeError(f"{message}, {logits.shape}.")
-    if target.dtype.kind not in "iu":
-        message = f"{what}: the target has neither class indices nor probabilities"
-        raise ad.DTypeError(f"{message}. Give integers, or floats of the input's shape.")
-    if target.shape != labels:
-        message = f"{what}: the class indices do not fit the logits"
-        raise ad.ShapeError(f"{message}. Give a target of shape {labels}.")
+    _check_indices(operation, logits, target, axis)
     if not target.size:
         return None
     classes: int = logits.shape[axis]
@@ -246,7 +254,9 @@ def _counting(
         position = tuple(axis[0].item() for axis in ad.nonzero(bad)) if target.ndim else ()
         at = ", ".join(map(str, position))
         where = f" at index {at if target.ndim == 1 else f'({at})'}" if target.ndim else ""
-        message = f"{what}: the label {target[position].item()}{where}"
+        message = (
+            f"{_describe(operation, logits, target)}: the label {target[position].item()}{where}"
+        )
         raise ad.DomainError(
             f"{message} is not one of the {classes} classes. Give labels from 0 to {classes - 1}."
         )

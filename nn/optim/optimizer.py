@@ -12,8 +12,8 @@ from nn.module import Module
 __all__ = ["Optimizer", "check_at_least"]
 
 
-_BLOCK = 32_768
-"""Elements that are updated at a time: few enough that all temporaries stay in the cache."""
+_BLOCK = 196_608
+"""Bytes that are updated at a time: few enough that all temporaries stay in the cache."""
 
 _TORCHS_OWN = {"capturable", "differentiable", "foreach", "fused", "param_names"}
 """Options in PyTorch's state dicts that say how PyTorch computes, not what."""
@@ -257,12 +257,13 @@ class Optimizer:
 
 def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
     """Cut arrays of one shape into blocks of rows: views, into which updates write."""
-    size, shape = arrays[0].size, arrays[0].shape
+    size = arrays[0].nbytes
     if size <= _BLOCK:
         yield arrays
         return
-    rows = max(1, _BLOCK * shape[0] // size)
-    for start in range(0, shape[0], rows):
+    length = arrays[0].shape[0]
+    rows = max(1, _BLOCK * length // size)
+    for start in range(0, length, rows):
         part = slice(start, start + rows)
         yield [array[part] for array in arrays]
 
