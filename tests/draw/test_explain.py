@@ -54,6 +54,14 @@ def test_a_picture_is_written(capsys, tmp_path):
     assert f"Picture: {file}" in capsys.readouterr().out
 
 
+def test_a_page_is_written(capsys, tmp_path):
+    pytest.importorskip("autodiff.draw.explorer")
+    file = tmp_path / "x.html"
+    assert main(["tanh(x) * x", "x=3", "--html", str(file)]) == 0
+    assert "tanh(x) * x" in file.read_text(encoding="utf-8")
+    assert f"Explorer: {file}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("expression", "message", "marked"),
     [

@@ -109,6 +109,17 @@ def test_constants_show_their_shape_where_it_was_kept():
     assert "constant(4,)" in found
 
 
+def test_data_that_is_used_twice_is_one_box():
+    x, w = ad.ones((2, 3)), ad.ones(3, requires_grad=True)
+    with ad.record():
+        y = x * w + x + np.ones((2, 3))
+    description = draw.describe_graph(y)
+    constants = [i for i, v in enumerate(description.vertices) if v.kind == "constant"]
+    used = [sum(edge.source == i for edge in description.edges) for i in constants]
+    assert used == [2, 1]
+    assert all(edge.source < edge.target for edge in description.edges)
+
+
 def test_names_given_to_intermediate_results_get_a_box():
     x = ad.ones(3, requires_grad=True)
     h = ad.exp(x)
