@@ -121,8 +121,6 @@ def _explain(expression: Expression, values: dict[str, Any], options: argparse.N
         result = compute()
     print(f"{expression.text.strip()}\n")
     print(text(result))
-    if result.shape:
-        print(f"\nThe result has shape {result.shape}: these are the gradients of its sum.")
     print()
     status = _check(compute, leaves)
     result.backward(np.ones(result.shape))

@@ -93,6 +93,8 @@ def text(output: Tensor, names: Names | None = None) -> str:
     parts = [_forward(description, called), _backward(description, called, steps)]
     parts.append(_gradients(description, called, steps))
     notes = _notes(description, steps)
+    if output.shape:
+        notes.insert(0, f"The result has shape {output.shape}: these are its sum's gradients.")
     return "\n\n".join("\n".join(part) for part in [*parts, notes] if part)
 
 
@@ -125,7 +127,7 @@ def _forward(description: Description, called: list[str]) -> list[str]:
     former: tuple[str, ...] = ()
     for scope, row in computed:
         if scope != former:
-            lines.append(_cut(f"  in {' / '.join(scope)}", _WIDTH) if scope else "  outside of it")
+            lines.append(_cut(f"  in {' / '.join(scope)}", _WIDTH) if scope else "  outside")
         lines.append(line(*row))
         former = scope
     return ["forward", *_even(lines)]

@@ -41,7 +41,7 @@ def test_arrays_are_explained(capsys):
     assert status == 0
     assert "  dx = [4, 6]" in printed.out.splitlines()
     status, printed = explained(capsys, "x * [1, 2]", "x=[5, 6]")
-    assert "these are the gradients of its sum" in printed.out
+    assert "these are its sum's gradients" in printed.out
 
 
 def test_a_picture_is_written(capsys, tmp_path):

@@ -7,8 +7,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+import autodiff as ad
+import nn
+from autodiff import draw
+from autodiff.draw.collapse import collapse
 from autodiff.draw.geometry import ACROSS, DOWN
 from autodiff.draw.layout import arrange
+from autodiff.draw.svg import lay_out
+from tests.draw.test_collapse import Steps, deep
 
 SLACK = 1e-6
 
@@ -121,6 +127,37 @@ def test_frames_hold_their_members_and_no_others(graph):
                 and place.bottom <= cluster.bottom
             )
             assert inside == (scope[: len(cluster.scope)] == cluster.scope)
+
+
+def models():
+    """Return descriptions of graphs as they are drawn: recurrent, residual, with attention."""
+    model, data = Steps(), ad.ones((2, 8, 3))
+    with ad.record():
+        yield "recurrent", draw.describe_graph(model(data).sum(), model.named_parameters())
+    yield "residual", draw.describe_graph(deep(4))
+    yield "collapsed", collapse(draw.describe_graph(deep(6)), 3)
+    layer = nn.TransformerEncoderLayer(8, 2, 16)
+    yield "attention", draw.describe_graph(layer(ad.ones((3, 2, 8))).sum())
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("graph", list(models()), ids=lambda graph: graph[0])
+def test_models_are_laid_out_without_overlaps(graph, direction):
+    _, description = graph
+    layout = lay_out(description, direction=direction)
+    boxes = [place for place in layout.places if not place.dummy]
+    assert len(boxes) == len(description.vertices)
+    assert not any(overlapping(a, b) for a, b in combinations(boxes, 2))
+    for source, target, _ in description.edges:
+        assert layout.places[source].bottom < layout.places[target].top
+    for segment in layout.segments:
+        heights = np.linspace(segment.y1, segment.y2, 25)
+        points = [(segment.at(y), y) for y in heights]
+        for i, box in enumerate(boxes):
+            if i not in (segment.source, segment.target):
+                assert not any(
+                    box.left < x < box.right and box.top < y < box.bottom for x, y in points
+                )
 
 
 def test_layouts_are_deterministic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -335,6 +336,13 @@ def test_save_writes_svg_and_dot(tmp_path):
     assert draw.save(y, str(tmp_path / "y.dot")).read_text().startswith("digraph")
     with pytest.raises(ad.OptionError, match="ends in no known format"):
         draw.save(y, tmp_path / "y.png")
+
+
+def test_the_readmes_picture_is_made_by_a_command(tmp_path):
+    docs = Path(__file__).parent.parent.parent / "docs"
+    runpy.run_path(str(docs / "pictures.py"))["main"](tmp_path)
+    made = (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+    assert made == (docs / "neuron.svg").read_text(encoding="utf-8")
 
 
 def test_bad_input():
