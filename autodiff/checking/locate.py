@@ -18,8 +18,8 @@ from autodiff.engine.outputs import Cotangents
 from autodiff.namespace import NUMPY
 
 __all__ = [
-    "Record", "all_records_at", "cast_up", "draw", "find_guilty", "first_random", "guilty_of",
-    "records_at", "rule_alone",
+    "Record", "all_records_at", "cast_up", "check_operation", "draw", "find_guilty",
+    "first_random", "guilty_of", "records_at", "rule_alone",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -97,6 +97,45 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
             "If there is none, the error is in the engine's backward pass itself."
         )
     return None, f"Every operation's own derivative rule is right here. {cause}"
+
+
+def check_operation(
+    node: Node, operands: tuple[Any, ...], out: Any, options: dict[str, Any], saved: Any
+) -> tuple[list[str], list[Guilty]]:
+    """Check one recorded operation's rules against differences of that operation alone.
+
+    Parameters
+    ----------
+    node : Node
+    operands : tuple
+        The values that it was given.
+    out : array, or tuple of them
+    options : dict
+    saved : tuple
+        What its rules read, which the node itself may have freed.
+
+    Returns
+    -------
+    checked : list of str
+        The operands whose rules could be checked: floating arrays that are not empty.
+    guilty : list of Guilty
+        One for each operand whose rule is wrong.
+    """
+    alive = Node()
+    alive.number, alive.plan, alive.inputs, alive.saved = clock(), node.plan, node.inputs, saved
+    alive.shape, alive.dtype, alive.scope, alive.notes = node.shape, node.dtype, node.scope, None
+    record = Record(node.plan.primitive, operands, out, options, alive, node.origin or "")
+    rng = np.random.default_rng(0)
+    checked: list[str] = []
+    guilty: list[Guilty] = []
+    for position, _ in node.plan.steps:
+        value = operands[position]
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
+            continue
+        checked.append(guilty_of(record, position, 0.0, 0.0, "").operand)
+        tried = (_check_rule(record, position, rng) for _ in range(_DIRECTIONS))
+        guilty += [wrong for wrong in tried if wrong is not None][:1]
+    return checked, guilty
 
 
 def all_records_at(function: Function, point: list[Array]) -> list[Record]:

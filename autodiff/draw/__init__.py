@@ -11,6 +11,7 @@
 """
 
 from autodiff.draw.description import Description, Edge, Source, Vertex, describe_graph
+from autodiff.draw.explorer import Exploration, explore
 from autodiff.draw.pictures import graph, save, svg
 from autodiff.draw.recording import record
 from autodiff.draw.statistics import Statistics, statistics
@@ -24,7 +25,7 @@ from autodiff.draw.steps import (
 from autodiff.draw.text import text
 
 __all__ = [
-    "BackwardStep", "Contribution", "Description", "Edge", "Source", "Statistics", "Vertex",
-    "backward_steps", "describe_graph", "forward_steps", "gradients", "graph", "record", "save",
-    "statistics", "svg", "text",
+    "BackwardStep", "Contribution", "Description", "Edge", "Exploration", "Source", "Statistics",
+    "Vertex", "backward_steps", "describe_graph", "explore", "forward_steps", "gradients", "graph",
+    "record", "save", "statistics", "svg", "text",
 ]  # fmt: skip

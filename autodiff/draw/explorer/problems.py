@@ -1,0 +1,240 @@
+"""What is wrong with a graph: found, explained, and traced back to where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.draw.explorer.arrays import Shown
+from autodiff.draw.explorer.scene import Scene
+from autodiff.draw.steps import BackwardStep
+
+__all__ = ["find_problems"]
+
+_VANISHED = 1e-6
+_EXPLODED = 1e6
+"""Ratios of gradients' norms, between the ends of a path, beyond which they are reported."""
+
+_HUGE = 1e4  # an entry of a gradient that is too large for any step size
+_DEAD = ("relu", "relu6", "maximum", "hardsigmoid", "hardtanh", "clip")
+_MOST_NAMED = 6
+
+
+def find_problems(
+    scene: Scene,
+    values: Sequence[Shown | None],
+    steps: Sequence[BackwardStep],
+    unreached: Sequence[tuple[str, tuple[int, ...]]],
+) -> list[dict[str, Any]]:
+    """Return the problems of a graph, the gravest first.
+
+    Returns
+    -------
+    list of dict
+        ``kind``, ``title``, ``text``; ``boxes`` where it is; ``path`` from the box where it
+        began to where it was seen, for numbers that are not finite.
+    """
+    return [
+        *_not_finite_values(scene, values),
+        *_not_finite_gradients(scene, steps),
+        *_extreme_gradients(scene, steps),
+        *_unreached(scene, unreached),
+        *_dead_units(scene, values),
+    ]
+
+
+def _odd(shown: Any) -> str:
+    if isinstance(shown, tuple):  # the gradients of several results
+        return next((word for part in shown if (word := _odd(part))), "")
+    if not isinstance(shown, Shown):
+        return ""
+    if shown.statistics.nans:
+        return "NaN"
+    return "infinity" if shown.statistics.infinities else ""
+
+
+def _label(scene: Scene, box: int) -> str:
+    found = scene.boxes[box]
+    made = found.vertex.operation if found.kind == "operation" else found.kind
+    return f"{made} ({found.name})" if found.name else made
+
+
+def _problem(kind: str, title: str, text: str, boxes: list[int], **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "title": title, "text": text, "boxes": boxes, **more}
+
+
+def _not_finite_values(scene: Scene, values: Sequence[Shown | None]) -> list[dict[str, Any]]:
+    """Find where a NaN or an infinity comes into the forward pass."""
+    odd = [_odd(value) for value in values]
+    origins = [
+        i
+        for i, word in enumerate(odd)
+        if word
+        and not any(odd[source] for source, _ in scene.boxes[i].sources)
+        # An infinite constant is meant: a mask, for example.
+        and scene.boxes[i].kind != "constant"
+    ]
+    targets = _targets(scene)
+    found = []
+    for origin in origins[:_MOST_NAMED]:
+        end, path = origin, [origin]
+        seen = {origin}
+        while True:
+            onward = [t for t in targets[end] if odd[t] and t not in seen]
+            if not onward:
+                break
+            end = onward[-1]
+            seen.add(end)
+            path.append(end)
+        where = _label(scene, origin)
+        text = f"{where} is the first operation with a result that holds {odd[origin]}"
+        if scene.boxes[origin].kind == "leaf":
+            text = f"The tensor {where} itself holds {odd[origin]}"
+        text += ": its operands are finite." if scene.boxes[origin].kind == "operation" else "."
+        if len(path) > 1:
+            text += f" From there it runs through {len(path) - 1} more, to {_label(scene, end)}."
+        title = f"{odd[origin]} in the forward pass"
+        boxes = [i for i, word in enumerate(odd) if word]
+        found.append(_problem("nonfinite", title, text, boxes, path=path, began=origin))
+    return found
+
+
+def _targets(scene: Scene) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in scene.boxes]
+    for i, box in enumerate(scene.boxes):
+        for source, _ in box.sources:
+            if i not in found[source]:
+                found[source].append(i)
+    return found
+
+
+def _not_finite_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict[str, Any]]:
+    """Find the operations whose rule makes a NaN or an infinity from a finite upstream."""
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        if _odd(step.upstream):
+            continue
+        for c in step.contributions:
+            word = _odd(c.value)
+            if not word or len(found) >= _MOST_NAMED:
+                continue
+            place, target = scene.box_of[step.vertex], scene.box_of[c.source]
+            path = [place, target]
+            while True:  # on to where it ends, against the forward direction
+                onward = [
+                    source
+                    for source, _ in scene.boxes[path[-1]].sources
+                    if _odd(scene.boxes[source].gradient) and source not in path
+                ]
+                if not onward:
+                    break
+                path.append(onward[0])
+            made = _label(scene, place)
+            text = (
+                f"The gradient that arrives at {made} is finite; what its rule for "
+                f"{c.operand} makes of it holds {word}. It reaches {_label(scene, path[-1])}."
+            )
+            boxes = [i for i, box in enumerate(scene.boxes) if _odd(box.gradient)]
+            title = f"{word} in the backward pass"
+            found.append(
+                _problem("nonfinite", title, text, [place, *boxes], path=path, began=place)
+            )
+            break
+    return found
+
+
+def _extreme_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict[str, Any]]:
+    """Find gradients that have vanished or exploded on the way back."""
+    del steps
+    known: list[tuple[float, float, int]] = []
+    for i, box in enumerate(scene.boxes):
+        if box.kind != "operation":
+            continue  # a bias before a softmax, say, has next to none by its nature
+        if isinstance(box.gradient, Shown) and not _odd(box.gradient):
+            stats = box.gradient.statistics
+            size = max(abs(stats.minimum or 0.0), abs(stats.maximum or 0.0))
+            entries = max(1, int(np.prod(stats.shape)))
+            known.append((stats.norm / entries**0.5, size, i))
+    typical = [rms for rms, _, _ in known if rms > 0]
+    if not typical:
+        return []
+    largest, middle = max(typical), float(np.median(typical))
+    found = []
+    vanished = [i for rms, _, i in known if 0 < rms < _VANISHED * largest and rms < _VANISHED]
+    if vanished:
+        text = (
+            f"At {_several(scene, vanished)} the gradient's root mean square is below "
+            f"{_VANISHED:g}, and a millionth of the largest ({largest:.2g})."
+        )
+        found.append(_problem("vanishing", "Vanishing gradient", text, vanished))
+    exploded = [
+        i for rms, size, i in known if size > _HUGE and (rms > _EXPLODED * middle or size > 1e6)
+    ]
+    if exploded:
+        text = (
+            f"At {_several(scene, exploded)} entries of the gradient are beyond {_HUGE:g} "
+            f"(median root mean square: {middle:.2g})."
+        )
+        found.append(_problem("exploding", "Exploding gradient", text, exploded))
+    return found
+
+
+def _several(scene: Scene, boxes: list[int]) -> str:
+    names = [_label(scene, box) for box in boxes[:_MOST_NAMED]]
+    more = len(boxes) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _unreached(
+    scene: Scene, unreached: Sequence[tuple[str, tuple[int, ...]]]
+) -> list[dict[str, Any]]:
+    """Find parameters without a gradient: outside of the graph, or all zeros."""
+    found = []
+    if unreached:
+        names = ", ".join(f"{name} {shape}" for name, shape in unreached[:_MOST_NAMED])
+        more = len(unreached) - _MOST_NAMED
+        text = f"No path leads from them to the output: {names}" + (
+            f" and {more} more." if more > 0 else "."
+        )
+        count = len(unreached)
+        title = f"{count} parameter{'s' if count > 1 else ''} outside of the graph"
+        found.append(_problem("unreached", title, text, []))
+    zero = [
+        i
+        for i, box in enumerate(scene.boxes)
+        if box.kind == "leaf"
+        and isinstance(box.gradient, Shown)
+        and box.gradient.statistics.zeros == 1.0
+    ]
+    if zero:
+        text = f"The gradient is zero in every entry: {_several(scene, zero)}."
+        count = len(zero)
+        title = f"{count} parameter{'s' if count > 1 else ''} that no gradient reached"
+        found.append(_problem("unreached", title, text, zero))
+    return found
+
+
+def _dead_units(scene: Scene, values: Sequence[Shown | None]) -> list[dict[str, Any]]:
+    """Find units that are zero for every example: columns of an activation's result."""
+    found = []
+    for i, (box, value) in enumerate(zip(scene.boxes, values, strict=True)):
+        array = box.vertex.value
+        if box.vertex.operation not in _DEAD or value is None or isinstance(array, tuple):
+            continue
+        if len(value.statistics.shape) < 2:
+            continue
+        rows = np.asarray(array).reshape(-1, value.statistics.shape[-1])
+        if len(rows) < 2:
+            continue
+        dead = int((rows == 0).all(axis=0).sum())
+        if dead:
+            units = rows.shape[1]
+            text = (
+                f"{dead} of {units} units of {_label(scene, i)} are 0 for all {len(rows)} "
+                "examples: no gradient passes through them."
+            )
+            title = f"{dead} dead unit{'s' if dead > 1 else ''}"
+            found.append(_problem("dead", title, text, [i], share=dead / units))
+    return found

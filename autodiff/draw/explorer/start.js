@@ -1,0 +1,73 @@
+/* Everything put together. */
+
+for (const problem of data.problems) {
+  for (const index of problem.kind === "nonfinite" ? [problem.began] : problem.boxes)
+    boxes[index].trouble = true;
+}
+
+byId("title").textContent = data.title;
+byId("counts").textContent = [
+  count(data.forward.length, "operation"),
+  groups.length ? count(groups.length, "module") : "",
+]
+  .filter(Boolean)
+  .join(" · ");
+const located = data.problems.length;
+if (located) {
+  byId("problems").hidden = false;
+  byId("problems").textContent = `! ${count(located, "problem")}`;
+  byId("problems").title = "Next problem (p)";
+  byId("problems").addEventListener("click", () => {
+    if (data.problems.some((one) => one.boxes.length)) nextProblem();
+    else escape_();
+  });
+}
+byId("colour").replaceChildren(...COLOURS.map(([name, text]) => el("option", {value: name, text})));
+byId("colour").addEventListener("change", (event) => setColour(event.target.value));
+byId("search").addEventListener("input", search);
+byId("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
+});
+byId("collapse").addEventListener("click", () => setAll(false));
+byId("expand").addEventListener("click", () => setAll(true));
+byId("direction").addEventListener("click", turn);
+byId("fit").addEventListener("click", () => fit(true));
+byId("theme").addEventListener("click", nextTheme);
+byId("help").addEventListener("click", showKeys);
+
+/* Open as much as can be read at once, turned the way in which more of it can. */
+function openToFit() {
+  let tried = -1;
+  for (const most of [60, 36, 24, 16, 10, 0]) {
+    openSome(most);
+    if (state.open.size === tried) continue;
+    tried = state.open.size;
+    const scales = {};
+    for (const direction of ["right", "down"]) {
+      state.direction = direction;
+      redraw();
+      fit();
+      scales[direction] = view.scale;
+    }
+    if (scales.down < 0.75 && scales.right > 1.2 * scales.down) turn();
+    if (view.scale > 0.55) return;
+  }
+}
+
+// On paper: the whole graph, on white.
+let former = null;
+addEventListener("beforeprint", () => {
+  former = {...view};
+  graph.setAttribute("viewBox", `-8 -8 ${drawn.w + 16} ${drawn.h + 16}`);
+  world.style.transform = "none";
+});
+addEventListener("afterprint", () => {
+  graph.removeAttribute("viewBox");
+  moveTo(former.x, former.y, former.scale);
+});
+
+startTransport();
+openToFit();
+setColour(data.check ? "check" : boxes.some((box) => box.difference) ? "difference" : "kind");
+showPanel();
+graph.focus({preventScroll: true});
