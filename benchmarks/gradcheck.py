@@ -202,10 +202,14 @@ def table(trials):
 
 def planted(trials):
     """Print the rates on the suite's planted errors and on its hard but right functions."""
+    from tests.gradcheck import test_gradcheck_kinks_meet as meeting
     from tests.gradcheck.planted import RIGHT, WRONG
 
-    for heading, kinds, bad in (("missed", WRONG, True), ("false alarms", RIGHT, False)):
-        print(f"{heading + f', of {trials} seeds':45}{'full':>8}{'fast':>8}")
+    wrong = WRONG | {f"kinks that meet, {name}": make for name, make in meeting.WRONG.items()}
+    right = RIGHT | {f"kinks that meet, {name}": make for name, make in meeting.RIGHT.items()}
+    for heading, kinds, bad in (("missed", wrong, True), ("false alarms", right, False)):
+        print(f"{heading + f', of {trials} seeds':52}{'full':>8}{'fast':>8}")
+        total = np.zeros(2, int)
         for name, make in kinds.items():
             rates = []
             for mode in ("full", "fast"):
@@ -215,7 +219,10 @@ def planted(trials):
                     report = ad.gradcheck(f, inputs, mode=mode, raises=False, seed=seed)
                     count += report.ok if bad else bool(report.wrong)
                 rates.append(count)
-            print(f"{name:45}{rates[0]:8}{rates[1]:8}", flush=True)
+            total += rates
+            print(f"{name:52}{rates[0]:8}{rates[1]:8}", flush=True)
+        of = f"of all {len(kinds) * trials:,}"
+        print(f"{of:52}{total[0]:8}{total[1]:8}", flush=True)
 
 
 def primitives(trials):

@@ -121,7 +121,7 @@ def _(xp, g, x):
 
 
 def _one_percent(rng):
-    x = rng.standard_normal((4, 5))
+    x = rng.standard_normal((2, 3))
     where = int(rng.integers(x.size))
     return lambda x: ad.tanh(off_by_one_percent(x, where)), x
 
@@ -132,24 +132,24 @@ def _one_percent_float32(rng):
 
 
 def _transposed(rng):
-    return transposing_matmul, (rng.standard_normal((4, 4)), rng.standard_normal((4, 4)))
+    return transposing_matmul, (rng.standard_normal((2, 2)), rng.standard_normal((2, 2)))
 
 
 def _no_unbroadcast(rng):
-    x, bias = rng.standard_normal((5, 3)), rng.standard_normal(3)
+    x, bias = rng.standard_normal((3, 2)), rng.standard_normal(2)
     return lambda x, bias: ad.tanh(rows_plus_bias(x, bias)), (x, bias)
 
 
 def _sign(rng):
-    return wrong_sign, (rng.standard_normal((2, 3)), rng.standard_normal((2, 3)))
+    return wrong_sign, (rng.standard_normal((1, 3)), rng.standard_normal((2, 3)))
 
 
 def _no_accumulation(rng):
-    return lambda x: (ad.exp(x) * x.detach()).sum(), rng.standard_normal(6)
+    return lambda x: (ad.exp(x) * x.detach()).sum(), rng.standard_normal(3)
 
 
 def _no_upstream(rng):
-    return upstream_ignored, rng.standard_normal(4)
+    return upstream_ignored, rng.standard_normal(3)
 
 
 def _no_upstream_scalar(rng):
@@ -157,22 +157,22 @@ def _no_upstream_scalar(rng):
 
 
 def _float32_rule(rng):
-    return lambda x: wrong_in_float32(x).sum(), rng.standard_normal(8).astype(np.float32)
+    return lambda x: wrong_in_float32(x).sum(), rng.standard_normal(4).astype(np.float32)
 
 
 def _float32_rule_by_a_weight(rng):
-    weight = ad.tensor(rng.standard_normal(8).astype(np.float32), requires_grad=True)
+    weight = ad.tensor(rng.standard_normal(4).astype(np.float32), requires_grad=True)
 
     def f(x):
         return (wrong_in_float32(x.astype(weight.dtype)) * weight).sum()
 
-    return f, rng.standard_normal(8)
+    return f, rng.standard_normal(4)
 
 
 def _cut_off(rng):
     return lambda x, y: (ad.exp(x.detach()) + y).sum(), (
-        rng.standard_normal(3),
-        rng.standard_normal(3),
+        rng.standard_normal(2),
+        rng.standard_normal(2),
     )
 
 
@@ -191,7 +191,7 @@ WRONG = {
 }
 
 
-def mlp(rng, sizes=(8, 16, 16, 3), batch=12, dtype=np.float64, activation=None):
+def mlp(rng, sizes=(3, 5, 4, 2), batch=4, dtype=np.float64, activation=None):
     """A classifier's loss as a function of its weights and biases."""
     activation = activation or ad.tanh
     x = rng.standard_normal((batch, sizes[0])).astype(dtype)
@@ -212,14 +212,14 @@ def mlp(rng, sizes=(8, 16, 16, 3), batch=12, dtype=np.float64, activation=None):
 
 
 def _relu_zero_bias(rng):
-    x = rng.standard_normal((3, 4))
-    x[rng.integers(3), rng.integers(4)] = 0.0
-    return lambda x: (ad.relu(x) * np.arange(1.0, 13).reshape(3, 4)).sum(), x
+    x = rng.standard_normal((2, 3))
+    x[rng.integers(2), rng.integers(3)] = 0.0
+    return lambda x: (ad.relu(x) * np.arange(1.0, 7).reshape(2, 3)).sum(), x
 
 
 def _ties(rng):
-    x = rng.integers(0, 4, 6).astype(float)
-    return lambda x: (ad.sort(x) * np.arange(1.0, 7)).sum(), x
+    x, weights = rng.integers(0, 3, 5).astype(float), rng.standard_normal(5)
+    return lambda x: (ad.sort(x) * weights).sum(), x
 
 
 def _near_kink(rng):
@@ -233,7 +233,7 @@ def _black_box_kink(rng):
 
 
 def _max_ties(rng):
-    return lambda x: ad.max(x, axis=1).sum(), rng.integers(0, 3, (3, 4)).astype(float)
+    return lambda x: ad.max(x, axis=1).sum(), rng.integers(0, 3, (2, 3)).astype(float)
 
 
 def _clip_at_bound(rng):
@@ -272,8 +272,8 @@ def _branching(rng):
 
 
 def _float32_layer(rng, inputs=np.float64):
-    weight = ad.tensor(rng.standard_normal((16, 2)).astype(np.float32), requires_grad=True)
-    return lambda x: ad.tanh(x @ weight.mT), rng.standard_normal((30, 2)).astype(inputs)
+    weight = ad.tensor(rng.standard_normal((8, 2)).astype(np.float32), requires_grad=True)
+    return lambda x: ad.tanh(x @ weight.mT), rng.standard_normal((6, 2)).astype(inputs)
 
 
 def _saturated(rng):
@@ -283,12 +283,12 @@ def _saturated(rng):
         ad.tensor((4 * rng.standard_normal(size)).astype(np.float32), requires_grad=True)
         for size in sizes
     )
-    return lambda x: ad.tanh(x @ (w1 * 1.0) + (b * 1.0)) @ (w2 * 1.0), rng.standard_normal((20, 2))
+    return lambda x: ad.tanh(x @ (w1 * 1.0) + (b * 1.0)) @ (w2 * 1.0), rng.standard_normal((6, 2))
 
 
 def _cast_to_weight(rng):
-    weight = ad.tensor(rng.standard_normal((16, 2)).astype(np.float32), requires_grad=True)
-    return lambda x: ad.tanh(x.astype(weight.dtype) @ weight.mT), rng.standard_normal((30, 2))
+    weight = ad.tensor(rng.standard_normal((8, 2)).astype(np.float32), requires_grad=True)
+    return lambda x: ad.tanh(x.astype(weight.dtype) @ weight.mT), rng.standard_normal((6, 2))
 
 
 def _float32_inside(rng):
