@@ -115,9 +115,8 @@ class _Layers(Module):
         if steps == 0:
             message = f"{self.location()}: the input {ad.errors.describe(x)} has no time step"
             raise ad.ShapeError(f"{message}. Give sequences of at least one step.")
-        if lengths is not None and set(counts := as_lengths(self, lengths, batch, steps)) != {
-            steps
-        }:
+        counts = [] if lengths is None else as_lengths(self, lengths, batch, steps)
+        if any(count != steps for count in counts):
             self._state(given, batch, None)  # a wrong one is found before anything is computed
             packed = pack_padded_sequence(x, counts, self.batch_first, enforce_sorted=False)
             packed, final = self._run(packed, given, None)

@@ -105,10 +105,8 @@ class Encoder(Module):
         """
         tokens = check_tokens(self, "tokens", tokens)
         batch, steps = tokens.shape
-        if lengths is None:
-            lengths = [steps] * batch
-        counts = as_lengths(self, lengths, batch, steps)
-        if set(counts) == {steps}:
+        counts = [] if lengths is None else as_lengths(self, lengths, batch, steps)
+        if all(count == steps for count in counts):
             output, final = self.rnn(self._embedded(tokens))
         else:
             packed = pack_padded_sequence(tokens, counts, True, enforce_sorted=False)

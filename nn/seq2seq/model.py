@@ -14,7 +14,7 @@ from nn.module import Module
 from nn.recurrent.packing import as_lengths
 from nn.recurrent.parameters import check_finite
 from nn.seq2seq.decoder import Decoder, Memory
-from nn.seq2seq.encoder import check_tokens
+from nn.seq2seq.encoder import Encoder, check_tokens
 from nn.seq2seq.search import Decoded, beam_search, greedy_search
 
 __all__ = ["Seq2Seq"]
@@ -34,7 +34,8 @@ class Seq2Seq(Module):
     Parameters
     ----------
     encoder : Module
-        :class:`Encoder`, or what is called as it is and has ``output_size``.
+        :class:`Encoder`, or what is called as it is, returns what it does, and has its
+        ``output_size``.
     decoder : Decoder
     start : int
         The token that the decoder reads first.
@@ -88,12 +89,11 @@ class Seq2Seq(Module):
         self.teacher_forcing = teacher_forcing
         if not callable(teacher_forcing):
             self._ratio(teacher_forcing)
-        rnn = getattr(encoder, "rnn", None)
         members = 2 if decoder.cell == "lstm" else 1
         self._fits = (
-            rnn is not None
-            and (rnn.num_layers, size) == (decoder.rnn.num_layers, decoder.rnn.hidden_size)
-            and len(rnn._states) >= members  # noqa: SLF001 - of this package
+            isinstance(encoder, Encoder)
+            and (encoder.rnn.num_layers, size) == (decoder.rnn.num_layers, decoder.rnn.hidden_size)
+            and (encoder.cell == "lstm" or members == 1)
         )
         if not self._fits:
             units = decoder.rnn.num_layers * decoder.rnn.hidden_size

@@ -245,9 +245,10 @@ def test_each_sequence_is_as_if_alone(kind):
 
 
 def test_a_batch_of_none():
-    output, h = nn.GRU(3, 4)(ad.zeros((5, 0, 3)))
-    assert output.shape == (5, 0, 4)
-    assert h.shape == (1, 0, 4)
+    for lengths in (None, []):
+        output, h = nn.GRU(3, 4)(ad.zeros((5, 0, 3)), lengths=lengths)
+        assert output.shape == (5, 0, 4)
+        assert h.shape == (1, 0, 4)
 
 
 # -- the graph -------------------------------------------------------------------------------
@@ -461,6 +462,8 @@ def test_bad_lengths(kind):
     packed = pack_padded_sequence(x, [5, 2])
     with pytest.raises(ad.OptionError, match="a PackedSequence and lengths"):
         model(packed, lengths=[5, 2])
+    with pytest.raises(ad.DTypeError, match="holds no floats"):
+        model(pack_padded_sequence(ad.zeros((5, 2, 3), dtype=ad.int64), [5, 2]))
     with pytest.raises(ad.ShapeError, match="packed rows"):
         model(pack_padded_sequence(ad.zeros((5, 2)), [5, 2]))
 

@@ -115,6 +115,24 @@ def test_states_are_handed_over_where_they_fit():
         assert model(SOURCE, TARGET, SOURCE_LENGTHS).shape == (3, 5, 7)
 
 
+def test_any_module_reads():
+    class Bag(nn.Module):
+        output_size = 3
+
+        def __init__(self):
+            self.embedding = nn.Embedding(7, 3)
+
+        def forward(self, tokens, lengths):
+            assert lengths is None
+            vectors = self.embedding(tokens)
+            return vectors, (ad.expand_dims(vectors.mean(1), 0),)
+
+    decoder = nn.Decoder(7, 3, 4, "lstm", 2, attention="luong", memory_size=3)
+    model = nn.Seq2Seq(Bag(), decoder, START, END)
+    assert model(SOURCE, TARGET).shape == (3, 5, 7)
+    assert model.beam_search(SOURCE, beam_width=2, max_length=3).tokens.shape[:2] == (3, 2)
+
+
 def test_any_module_attends():
     class Mean(nn.Module):
         def forward(self, query, keys, mask):
