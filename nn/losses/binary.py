@@ -138,7 +138,14 @@ def _times(losses: ad.Tensor, weight: Any, operation: str, name: str) -> ad.Tens
 
 
 class BCELoss(Loss):
-    """Cross-entropy of probabilities: :func:`binary_cross_entropy` as a layer.
+    r"""Cross-entropy of probabilities: :func:`binary_cross_entropy` as a layer.
+
+    .. math:: \ell = -w \left(y \log x + (1 - y) \log(1 - x)\right)
+
+    Parameters
+    ----------
+    weight, reduction
+        As of :func:`binary_cross_entropy`; a weight is a buffer.
 
     Examples
     --------
@@ -159,7 +166,15 @@ class BCELoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """Cross-entropy of logits: :func:`binary_cross_entropy_with_logits` as a layer.
+    r"""Cross-entropy of logits: :func:`binary_cross_entropy_with_logits` as a layer.
+
+    .. math:: \ell = -w \left(p\, y \log \sigma(x) + (1 - y) \log(1 - \sigma(x))\right), \qquad
+       \frac{\partial \ell}{\partial x} = w \left(\sigma(x) - y\right) \text{ for } p = 1
+
+    Parameters
+    ----------
+    weight, reduction, pos_weight
+        As of :func:`binary_cross_entropy_with_logits`; a weight is a buffer.
 
     Examples
     --------

@@ -214,7 +214,14 @@ def _padded(what: str, labels: ad.Tensor, counts: ad.Tensor) -> ad.Tensor:
 
 
 class CTCLoss(Loss):
-    """Connectionist temporal classification as a layer: :func:`ctc_loss`, with its equation.
+    r"""Connectionist temporal classification as a layer: :func:`ctc_loss`.
+
+    .. math:: \ell = -\log \sum_{\text{alignments } \pi \text{ of } l} \prod_t y^t_{\pi_t}
+
+    Parameters
+    ----------
+    blank, reduction, zero_infinity
+        As of :func:`ctc_loss`.
 
     Examples
     --------

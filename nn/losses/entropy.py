@@ -275,7 +275,10 @@ class _OfClasses(Loss):
 
 
 class CrossEntropyLoss(_OfClasses):
-    """Cross-entropy from logits: :func:`cross_entropy` as a layer, with its equation.
+    r"""Cross-entropy from logits: :func:`cross_entropy` as a layer.
+
+    .. math:: \ell = -\sum_c y_c \log \hat y_c, \qquad \hat y = \mathrm{softmax}(x), \qquad
+       \frac{\partial \ell}{\partial x} = \hat y - y
 
     Parameters
     ----------
@@ -314,7 +317,9 @@ class CrossEntropyLoss(_OfClasses):
 
 
 class NLLLoss(_OfClasses):
-    """Negative log-likelihood: :func:`nll_loss` as a layer, with its equation.
+    r"""Negative log-likelihood: :func:`nll_loss` as a layer.
+
+    .. math:: \ell = -w_y\, x_y
 
     Parameters
     ----------

@@ -189,7 +189,14 @@ def poisson_nll_loss(
 
 
 class KLDivLoss(Loss):
-    """Kullback-Leibler divergence as a layer: :func:`kl_div`, with its equation.
+    r"""Kullback-Leibler divergence as a layer: :func:`kl_div`.
+
+    .. math:: \ell = y\, (\log y - x)
+
+    Parameters
+    ----------
+    reduction, log_target
+        As of :func:`kl_div`.
 
     Examples
     --------
@@ -210,7 +217,14 @@ class KLDivLoss(Loss):
 
 
 class GaussianNLLLoss(Loss):
-    """Negative log-likelihood of Gaussians: :func:`gaussian_nll_loss` as a layer.
+    r"""Negative log-likelihood of Gaussians: :func:`gaussian_nll_loss` as a layer.
+
+    .. math:: \ell = \frac12 \left(\log v + \frac{(x - y)^2}{v}\right)
+
+    Parameters
+    ----------
+    full, eps, reduction
+        As of :func:`gaussian_nll_loss`.
 
     Examples
     --------
@@ -229,7 +243,14 @@ class GaussianNLLLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """Negative log-likelihood of counts: :func:`poisson_nll_loss` as a layer.
+    r"""Negative log-likelihood of counts: :func:`poisson_nll_loss` as a layer.
+
+    .. math:: \ell = e^x - y x
+
+    Parameters
+    ----------
+    log_input, full, eps, reduction
+        As of :func:`poisson_nll_loss`.
 
     Examples
     --------

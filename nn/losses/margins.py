@@ -270,7 +270,14 @@ def _like(operation: str, target: ad.Tensor) -> ad.Tensor:
 
 
 class HingeEmbeddingLoss(Loss):
-    """Distances of like and unlike pairs: :func:`hinge_embedding_loss` as a layer.
+    r"""Distances of like and unlike pairs: :func:`hinge_embedding_loss` as a layer.
+
+    .. math:: \ell = \begin{cases} x & y = 1 \\ \max(0, m - x) & y = -1 \end{cases}
+
+    Parameters
+    ----------
+    margin, reduction
+        As of :func:`hinge_embedding_loss`.
 
     Examples
     --------
@@ -289,7 +296,15 @@ class HingeEmbeddingLoss(Loss):
 
 
 class CosineEmbeddingLoss(Loss):
-    """Cosines of like and unlike pairs: :func:`cosine_embedding_loss` as a layer.
+    r"""Cosines of like and unlike pairs: :func:`cosine_embedding_loss` as a layer.
+
+    .. math:: \ell = \begin{cases} 1 - c & y = 1 \\ \max(0, c - m) & y = -1 \end{cases},
+       \qquad c = \frac{a \cdot b}{\lVert a \rVert \lVert b \rVert}
+
+    Parameters
+    ----------
+    margin, reduction
+        As of :func:`cosine_embedding_loss`.
 
     Examples
     --------
@@ -308,7 +323,14 @@ class CosineEmbeddingLoss(Loss):
 
 
 class MultiMarginLoss(Loss):
-    """The multi-class hinge: :func:`multi_margin_loss` as a layer; the weight is a buffer.
+    r"""The multi-class hinge: :func:`multi_margin_loss` as a layer.
+
+    .. math:: \ell = \frac{w_y}{C} \sum_{i \ne y} \max(0, m - x_y + x_i)^p
+
+    Parameters
+    ----------
+    p, margin, weight, reduction
+        As of :func:`multi_margin_loss`; a weight is a buffer.
 
     Examples
     --------
@@ -336,7 +358,15 @@ class MultiMarginLoss(Loss):
 
 
 class TripletMarginLoss(Loss):
-    """Distances to a like and an unlike vector: :func:`triplet_margin_loss` as a layer.
+    r"""Distances to a like and an unlike vector: :func:`triplet_margin_loss` as a layer.
+
+    .. math:: \ell = \max(0, d(a, b) - d(a, n) + m), \qquad
+       d(a, b) = \lVert a - b + \epsilon \rVert_p
+
+    Parameters
+    ----------
+    margin, p, eps, swap, reduction
+        As of :func:`triplet_margin_loss`.
 
     Examples
     --------

@@ -166,7 +166,14 @@ def _huber(error: ad.Tensor, delta: float) -> ad.Tensor:
 
 
 class MSELoss(Loss):
-    """Squared error as a layer: :func:`mse_loss`, with its equation.
+    r"""Squared error as a layer: :func:`mse_loss`.
+
+    .. math:: \ell = (x - y)^2
+
+    Parameters
+    ----------
+    reduction
+        As of :func:`mse_loss`.
 
     Examples
     --------
@@ -181,7 +188,14 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """Absolute error as a layer: :func:`l1_loss`, with its equation.
+    r"""Absolute error as a layer: :func:`l1_loss`.
+
+    .. math:: \ell = |x - y|
+
+    Parameters
+    ----------
+    reduction
+        As of :func:`l1_loss`.
 
     Examples
     --------
@@ -196,7 +210,15 @@ class L1Loss(Loss):
 
 
 class SmoothL1Loss(Loss):
-    """Squared error near 0, absolute beyond ``beta``: :func:`smooth_l1_loss` as a layer.
+    r"""Squared error near 0, absolute beyond ``beta``: :func:`smooth_l1_loss` as a layer.
+
+    .. math:: \ell = \begin{cases} (x - y)^2 / 2\beta & |x - y| < \beta \\
+       |x - y| - \beta / 2 & \text{else} \end{cases}
+
+    Parameters
+    ----------
+    reduction, beta
+        As of :func:`smooth_l1_loss`.
 
     Examples
     --------
@@ -215,7 +237,15 @@ class SmoothL1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """Squared error near 0, absolute beyond ``delta``: :func:`huber_loss` as a layer.
+    r"""Squared error near 0, absolute beyond ``delta``: :func:`huber_loss` as a layer.
+
+    .. math:: \ell = \begin{cases} (x - y)^2 / 2 & |x - y| < \delta \\
+       \delta\, (|x - y| - \delta / 2) & \text{else} \end{cases}
+
+    Parameters
+    ----------
+    reduction, delta
+        As of :func:`huber_loss`.
 
     Examples
     --------

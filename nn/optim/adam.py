@@ -181,6 +181,13 @@ class AdamW(Adam):
             decoupled_weight_decay=True,
         )
 
+    def check(self, options: dict[str, Any]) -> None:
+        """Raise if a number is out of its range, or the state is one of Adam."""
+        super().check(options)
+        if not options["decoupled_weight_decay"]:
+            message = "AdamW: decoupled_weight_decay is False"
+            raise ad.OptionError(f"{message}. Use Adam, whose decay is a penalty.")
+
 
 class NAdam(Optimizer):
     r"""Adam with Nesterov's momentum [1]_.

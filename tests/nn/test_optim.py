@@ -291,7 +291,9 @@ def test_lbfgs_comes_back_when_the_closure_fails():
     assert p.tolist() == [3.0, -2.0]
 
 
-@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=str)
+@pytest.mark.parametrize(
+    ("name", "options"), [*CONFIGURATIONS, ("Lion", {"lr": 0.1, "weight_decay": 0.1})], ids=str
+)
 def test_a_loaded_optimizer_continues_bit_for_bit(name, options):
     def steps(parameter, optimizer, count):
         for _ in range(count):
@@ -465,6 +467,8 @@ def test_foreign_state_is_refused():
     assert other.state == {}
     with pytest.raises(ad.OptionError, match=r"SGD: a saved group has no 'momentum'"):
         optim.SGD([nn.Parameter([1.0, 2.0])]).load_state_dict(optimizer.state_dict())
+    with pytest.raises(ad.OptionError, match="Use Adam, whose decay is a penalty"):
+        optim.AdamW([nn.Parameter([1.0, 2.0])]).load_state_dict(optimizer.state_dict())
     saved = optimizer.state_dict()
     saved["param_groups"][0]["lr"] = -1.0
     with pytest.raises(ad.DomainError, match="Adam: lr is -1"):
