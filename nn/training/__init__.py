@@ -3,7 +3,8 @@
 from nn.training.callbacks import Callback, CSVLog, EarlyStopping
 from nn.training.history import History
 from nn.training.metrics import accuracy
-from nn.training.trainer import DivergenceError, Trainer
+from nn.training.step import DivergenceError
+from nn.training.trainer import Trainer
 
 __all__ = [
     "CSVLog",

@@ -1,4 +1,4 @@
-"""The training loop: steps, validation, schedules, checkpoints, and what happens when it fails."""
+"""The training loop: epochs of steps, validation, schedules, checkpoints."""
 
 from __future__ import annotations
 
@@ -7,45 +7,24 @@ import itertools
 import math
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import autodiff as ad
-from nn.checks import check_known, check_size
+from nn.checks import check_size
 from nn.module import Module
-from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
-from nn.optim.lbfgs import LBFGS
 from nn.optim.optimizer import Optimizer
-from nn.saving import FileFormatError, load, save
-from nn.training.batches import examples, is_batches, nonfinite
+from nn.training.batches import examples, is_batches
 from nn.training.history import History
-from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
 from nn.training.progress import Progress
 from nn.training.randomness import random_state, set_random_state
+from nn.training.step import Stepping
 
-__all__ = ["DivergenceError", "Trainer"]
-
-_FORMAT = "autodiff trainer 1"
-
-
-class DivergenceError(ad.AnomalyError):
-    """A loss or a gradient that is NaN or infinite; the model is as before that step.
-
-    Attributes
-    ----------
-    step, epoch : int
-        Which step of the training (from 1), in which epoch (from 1).
-    """
-
-    def __init__(self, message: str, step: int, epoch: int) -> None:
-        super().__init__(message)
-        self.step, self.epoch = step, epoch
+__all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(Stepping):
     """Fits a model to data.
 
     A batch is a tuple whose last entry is the target: ``(x, y)`` gives
@@ -145,24 +124,24 @@ class Trainer:
             raise ad.OptionError(
                 f"Trainer: got {kinds}. Give a module, a loss function and an optimiser, in order."
             )
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.metrics = _by_name(metrics)
-        self.scheduler = scheduler
-        self.schedule_every = check_known(
-            "Trainer", "schedule_every", schedule_every, ("epoch", "step")
+        super().__init__(
+            loss,
+            metrics,
+            schedule_every,
+            accumulate,
+            clip_norm,
+            clip_value,
+            model,
+            optimizer,
+            scheduler,
+            callbacks,
+            checkpoint,
         )
         self.monitor = monitor
         self._follows = scheduler is not None and _takes_value(scheduler.step)
         if self._follows and schedule_every == "step":
             message = f"Trainer: {type(scheduler).__name__} follows {monitor!r}, an epoch's number"
             raise ad.OptionError(f"{message}. Give schedule_every='epoch'.")
-        self.accumulate = check_size("Trainer", "accumulate", accumulate, 1)
-        for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if bound is not None and not bound > 0:
-                raise ad.DomainError(f"Trainer: {name} is {bound}. Give a number above 0, or None.")
-        self.clip_norm, self.clip_value = clip_norm, clip_value
-        self.callbacks = list(callbacks)
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
         if checkpoint_every is not None:
             check_size("Trainer", "checkpoint_every", checkpoint_every, 1)
             if checkpoint is None:
@@ -170,36 +149,6 @@ class Trainer:
                 raise ad.OptionError(f"{message}. Give checkpoint='run.safetensors', say.")
         self.checkpoint_every = checkpoint_every
         self.progress = progress
-        self.history = History()
-        self.epoch = self.step = 0
-        self.resumed = False
-        self._stopped = False
-        self._first: int | None = None  # the epoch that the fit under way began with
-        self._batch = 0  # batches of this epoch that are behind us
-        self._means = Means()
-        self._seconds = 0.0
-        self._position: Any = None  # of the data, as it says itself
-        self._epoch_random: Any = None  # the random state at the beginning of the epoch
-        self._validation_position: Any = None
-        self._interrupts = Interrupts()
-
-    # -- what a subclass may define ----------------------------------------------------------
-
-    def compute(self, batch: Any) -> tuple[ad.Tensor, Any, Any]:
-        """Return the loss of a batch, and the output and target for the metrics."""
-        if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-            message = f"Trainer: a batch is {ad.errors.describe(batch)}, not (inputs, targets)"
-            raise ad.OptionError(
-                f"{message}. Let the data give such tuples, or define compute(batch) in a "
-                "class of your own that derives from Trainer."
-            )
-        *inputs, targets = batch
-        if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
-            inputs = list(inputs[0])
-        outputs = self.model(*inputs)
-        return self.loss(outputs, targets), outputs, targets
-
-    # -- fitting -----------------------------------------------------------------------------
 
     def fit(
         self,
@@ -271,14 +220,6 @@ class Trainer:
         self._first = None
         return self.history
 
-    def stop(self) -> None:
-        """End the fit after this epoch; for callbacks."""
-        self._stopped = True
-
-    def running(self) -> dict[str, float]:
-        """Return the means of loss and metrics in the epoch so far."""
-        return self._means.values()
-
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
         """Return the means of loss and metrics over the data, in evaluation mode.
 
@@ -302,11 +243,6 @@ class Trainer:
         if not found:
             raise ad.OptionError("evaluate: the data gave no batches. Give at least one.")
         return found
-
-    @property
-    def _sums(self) -> bool:
-        """Whether the loss is a sum over the examples, not their mean."""
-        return getattr(self.loss, "reduction", "mean") == "sum"
 
     def _steps(self, data: Any, last: int) -> tuple[int | None, int]:
         """Return the number of steps until an epoch's beginning, and how many are done."""
@@ -377,251 +313,10 @@ class Trainer:
         set_random_state(self.model, now)
         return batches
 
-    def _step(self, data: Any, batches: Iterator[Any]) -> bool:
-        """Make one step, completely or not at all; return whether there was a batch left."""
-        randomness: dict[str, Any] | None = random_state(self.model)
-        buffers = [(name, buffer.clone()) for name, buffer in self.model.named_buffers()]
-        try:
-            group = list(itertools.islice(batches, self.accumulate))
-            if not group:
-                return False
-            means = Means(self._means.state_dict())
-            loss = self._gradients(group, means)
-            with self._interrupts.held():
-                self._update(group, loss)
-                if self.scheduler is not None and self.schedule_every == "step":
-                    self.scheduler.step()
-                self._means = means
-                self.history.losses.append(loss)
-                self.step += 1
-                self._batch += len(group)
-                if hasattr(data, "state_dict"):
-                    self._position = data.state_dict()
-                self.optimizer.zero_grad()
-                randomness = None  # from here on the step is done
-                self._call("on_step_end")
-        except BaseException:
-            if randomness is not None:
-                set_random_state(self.model, randomness)
-                with ad.no_grad():
-                    now = dict(self.model.named_buffers())
-                    for name, buffer in buffers:
-                        now[name].copy_(buffer)
-                self.optimizer.zero_grad()
-            raise
-        return True
-
-    def _update(self, group: list[Any], loss: float) -> None:
-        """Let the optimiser step; LBFGS asks for the loss at other places on its way."""
-        if not isinstance(self.optimizer, LBFGS):
-            self.optimizer.step()
-            return
-        before = [(parameter, parameter.detach().clone()) for parameter in self.model.parameters()]
-        known = [loss]
-        try:
-            self.optimizer.step(lambda: known.pop() if known else self._gradients(group, Means()))
-        except BaseException:
-            with ad.no_grad():
-                for parameter, value in before:
-                    parameter.copy_(value)
-            self.optimizer.state.clear()  # what it knew of the curvature is half updated
-            raise
-
-    def _gradients(self, group: list[Any], means: Means) -> float:
-        """Compute the gradients of a step; return its loss."""
-        sizes = [examples(batch) for batch in group]
-        total = sum(sizes)
-        value = 0.0
-        self.optimizer.zero_grad()
-        for batch, size in zip(group, sizes, strict=True):
-            loss, outputs, targets = self._computed(batch)
-            one = loss.item()
-            if not math.isfinite(one):
-                loss.backward()  # inside detect_anomaly that names the operation
-                raise self._diverged(f"the loss is {one}", batch)
-            share = 1.0 if self._sums or len(group) == 1 else size / total
-            (loss if share == 1 else loss * share).backward()
-            value += one * share
-            means.add("loss", one / (size if self._sums else 1), size)
-            self._measure(means, outputs, targets, size)
-            del loss, outputs, targets  # and with them the graph, before the next is built
-        parameters = [p for p in self.model.parameters() if p.grad is not None]
-        if self.clip_norm is None or self.clip_value is not None:
-            self._check_gradients(parameters)
-        if self.clip_value is not None:
-            clip_grad_value_(parameters, self.clip_value)
-        if self.clip_norm is not None:
-            try:
-                clip_grad_norm_(parameters, self.clip_norm, error_if_nonfinite=True)
-            except ad.DomainError as error:
-                self._check_gradients(parameters)
-                raise self._diverged("the gradients' norm is infinite") from error
-        return value
-
-    def _computed(self, batch: Any) -> tuple[ad.Tensor, Any, Any]:
-        loss, outputs, targets = self.compute(batch)
-        if getattr(loss, "shape", None) != () or not isinstance(loss, ad.Tensor):
-            message = f"Trainer: the loss is {ad.errors.describe(loss)}, not a scalar tensor"
-            raise ad.ShapeError(f"{message}. Give a loss that is a mean over the batch.")
-        return loss, outputs, targets
-
-    def _check_gradients(self, parameters: list[Any]) -> None:
-        for parameter in parameters:
-            if not ad.all(ad.isfinite(parameter.grad)):
-                names = {id(own): name for name, own in self.model.named_parameters()}
-                what = f"the gradient of {names[id(parameter)]!r} has a NaN or an infinity"
-                raise self._diverged(what)
-
-    def _diverged(self, what: str, batch: Any = None) -> DivergenceError:
-        step, epoch = self.step + 1, self.epoch + 1
-        inputs = nonfinite(batch)
-        cause = f" The batch itself holds {inputs}: clean the data." if inputs else ""
-        for name, parameter in self.model.named_parameters():
-            if not ad.all(ad.isfinite(parameter)):
-                cause += f" The parameter {name!r} was not finite before it."
-                break
-        return DivergenceError(
-            f"{what} at step {step} (epoch {epoch}, batch {self._batch + 1}, learning rate "
-            f"{self._rate():g}). The model is as it was before this step.{cause} Lower the "
-            "learning rate or warm it up, clip the gradients (clip_norm=1.0), check the data; to "
-            "find the operation, fit inside `with autodiff.detect_anomaly():`.",
-            step,
-            epoch,
-        )
-
-    def _measure(self, means: Means, outputs: Any, targets: Any, size: int) -> None:
-        if self.metrics:
-            with ad.no_grad():
-                for name, metric in self.metrics.items():
-                    means.add(name, float(metric(outputs, targets)), size)
-
     def _validated(self, validation: Any) -> dict[str, float]:
         if hasattr(validation, "set_epoch"):
             validation.set_epoch(self.epoch)
         return {f"val_{name}": value for name, value in self.evaluate(validation).items()}
-
-    def _rate(self) -> float:
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    def _call(self, method: str) -> None:
-        for callback in self.callbacks:
-            function = getattr(callback, method, None)
-            if function is not None:
-                function(self)
-
-    # -- checkpoints -------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that a fit needs to go on: what a checkpoint holds."""
-        return {
-            "format": _FORMAT,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "random": random_state(self.model),
-            "history": self.history.state_dict(),
-            "callbacks": {
-                name: callback.state_dict()
-                for name, callback in self._named_callbacks()
-                if hasattr(callback, "state_dict")
-            },
-            "position": {
-                "epoch": self.epoch,
-                "step": self.step,
-                "batch": self._batch,
-                "first": self._first,
-                "stopped": self._stopped,
-                "seconds": self._seconds,
-                "means": self._means.state_dict(),
-                "data": self._position,
-                "epoch_random": None if self._position is not None else self._epoch_random,
-            },
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave, of a trainer that was built alike.
-
-        Raises
-        ------
-        AutodiffError
-            If a part doesn't fit. Nothing was loaded then.
-        """
-        if not isinstance(state_dict, Mapping) or state_dict.get("format") != _FORMAT:
-            raise FileFormatError("Trainer: this is no trainer's state. Give one of a checkpoint.")
-        former = self.state_dict()
-        former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
-        try:
-            self._take(state_dict)
-        except BaseException:
-            self._take(former)
-            raise
-
-    def _take(self, state: Mapping[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if (self.scheduler is None) != (state["scheduler"] is None):
-            has = "a" if self.scheduler is None else "no"
-            message = f"Trainer: the saved run had {has} schedule, this one differs"
-            raise ad.OptionError(f"{message}. Build the trainer as the saved one.")
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
-        self.history.load_state_dict(state["history"])
-        for name, callback in self._named_callbacks():
-            if name in state["callbacks"]:
-                callback.load_state_dict(state["callbacks"][name])
-        position = state["position"]
-        self.epoch, self.step = position["epoch"], position["step"]
-        self._batch, self._first = position["batch"], position["first"]
-        self._stopped, self._seconds = position["stopped"], position["seconds"]
-        self._means = Means(position["means"])
-        self._position, self._epoch_random = position["data"], position["epoch_random"]
-        set_random_state(self.model, state["random"])
-
-    def _named_callbacks(self) -> Iterator[tuple[str, Any]]:
-        counts: Counter[str] = Counter()
-        for callback in self.callbacks:
-            name = type(callback).__name__
-            counts[name] += 1
-            yield f"{name} {counts[name]}", callback
-
-    def save(self, path: str | os.PathLike[str] | None = None) -> None:
-        """Write a checkpoint, whole or not at all; at first to the trainer's own path."""
-        if path is None and self.checkpoint is None:
-            raise ad.OptionError("Trainer.save: where to? Give a path.")
-        save(self.state_dict(), path or self.checkpoint)  # type: ignore[arg-type]
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read a checkpoint; the next fit goes on where it stood.
-
-        Raises
-        ------
-        FileFormatError
-            If the file is damaged, or no checkpoint.
-        AutodiffError
-            If it is one of a model or an optimiser that was built otherwise. Nothing was
-            loaded then.
-        """
-        state = load(path)
-        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
-            message = f"Trainer.load: {os.fspath(path)!r} is no trainer's checkpoint"
-            raise FileFormatError(
-                f"{message}. For weights alone: model.load_state_dict(nn.load(path))."
-            )
-        self.load_state_dict(state)
-
-
-def _by_name(metrics: Any) -> dict[str, Callable[..., Any]]:
-    if callable(metrics):
-        metrics = [metrics]
-    if not isinstance(metrics, Mapping):
-        metrics = {getattr(f, "__name__", type(f).__name__): f for f in metrics}
-    for name, metric in metrics.items():
-        if not callable(metric) or name == "loss":
-            message = f"Trainer: the metric {name!r} is a {type(metric).__name__}"
-            raise ad.OptionError(
-                f"{message}. Give functions of output and target; 'loss' is shown anyway."
-            )
-    return dict(metrics)
 
 
 def _takes_value(step: Callable[..., Any]) -> bool:

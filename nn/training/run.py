@@ -1,0 +1,164 @@
+"""All that changes while a trainer fits, as one state that a checkpoint holds."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import autodiff as ad
+from nn.module import Module
+from nn.optim.optimizer import Optimizer
+from nn.saving import FileFormatError, load, save
+from nn.training.history import History
+from nn.training.interrupts import Interrupts
+from nn.training.metrics import Means
+from nn.training.randomness import random_state, set_random_state
+
+__all__ = ["Run"]
+
+_FORMAT = "autodiff trainer 1"
+
+
+class Run:
+    """The state of a training: of its parts, and the position in the data."""
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        scheduler: Any,
+        callbacks: Iterable[Any],
+        checkpoint: str | os.PathLike[str] | None,
+    ) -> None:
+        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.callbacks = list(callbacks)
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.history = History()
+        self.epoch = self.step = 0
+        self.resumed = False
+        self._stopped = False
+        self._first: int | None = None  # the epoch that the fit under way began with
+        self._batch = 0  # batches of this epoch that are behind us
+        self._means = Means()
+        self._seconds = 0.0
+        self._position: Any = None  # of the data, as it says itself
+        self._epoch_random: Any = None  # the random state at the beginning of the epoch
+        self._interrupts = Interrupts()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a fit needs to go on: what a checkpoint holds."""
+        return {
+            "format": _FORMAT,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "random": random_state(self.model),
+            "history": self.history.state_dict(),
+            "callbacks": {
+                name: callback.state_dict()
+                for name, callback in self._named_callbacks()
+                if hasattr(callback, "state_dict")
+            },
+            "position": {
+                "epoch": self.epoch,
+                "step": self.step,
+                "batch": self._batch,
+                "first": self._first,
+                "stopped": self._stopped,
+                "seconds": self._seconds,
+                "means": self._means.state_dict(),
+                "data": self._position,
+                "epoch_random": None if self._position is not None else self._epoch_random,
+            },
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave, of a trainer that was built alike.
+
+        Raises
+        ------
+        AutodiffError
+            If a part doesn't fit. Nothing was loaded then.
+        """
+        if not isinstance(state_dict, Mapping) or state_dict.get("format") != _FORMAT:
+            raise FileFormatError("Trainer: this is no trainer's state. Give one of a checkpoint.")
+        former = self.state_dict()
+        former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
+        try:
+            self._take(state_dict)
+        except BaseException:
+            self._take(former)
+            raise
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if (self.scheduler is None) != (state["scheduler"] is None):
+            has = "a" if self.scheduler is None else "no"
+            message = f"Trainer: the saved run had {has} schedule, this one differs"
+            raise ad.OptionError(f"{message}. Build the trainer as the saved one.")
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.history.load_state_dict(state["history"])
+        for name, callback in self._named_callbacks():
+            if name in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][name])
+        position = state["position"]
+        self.epoch, self.step = position["epoch"], position["step"]
+        self._batch, self._first = position["batch"], position["first"]
+        self._stopped, self._seconds = position["stopped"], position["seconds"]
+        self._means = Means(position["means"])
+        self._position, self._epoch_random = position["data"], position["epoch_random"]
+        set_random_state(self.model, state["random"])
+
+    def _named_callbacks(self) -> Iterator[tuple[str, Any]]:
+        counts: Counter[str] = Counter()
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            counts[name] += 1
+            yield f"{name} {counts[name]}", callback
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> None:
+        """Write a checkpoint, whole or not at all; at first to the trainer's own path."""
+        if path is None and self.checkpoint is None:
+            raise ad.OptionError("Trainer.save: where to? Give a path.")
+        save(self.state_dict(), path or self.checkpoint)  # type: ignore[arg-type]
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read a checkpoint; the next fit goes on where it stood.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is damaged, or no checkpoint.
+        AutodiffError
+            If it is one of a model or an optimiser that was built otherwise. Nothing was
+            loaded then.
+        """
+        state = load(path)
+        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
+            message = f"Trainer.load: {os.fspath(path)!r} is no trainer's checkpoint"
+            raise FileFormatError(
+                f"{message}. For weights alone: model.load_state_dict(nn.load(path))."
+            )
+        self.load_state_dict(state)
+
+    def stop(self) -> None:
+        """End the fit after this epoch; for callbacks."""
+        self._stopped = True
+
+    def running(self) -> dict[str, float]:
+        """Return the means of loss and metrics in the epoch so far."""
+        return self._means.values()
+
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _call(self, method: str) -> None:
+        for callback in self.callbacks:
+            function = getattr(callback, method, None)
+            if function is not None:
+                function(self)
