@@ -73,8 +73,5 @@ def windows(
         x = ad.reshape(x, (*x.shape[:2], *split))
         order = (*range(2, 2 + 2 * axes, 2), *range(3, 3 + 2 * axes, 2))
         return ad.permute_dims(x, (0, 1, *order))
-    view = ad.sliding_window_view(x, reach, axis=tuple(range(2, 2 + axes)))
-    steps = (*stride, *dilation)
-    if any(step != 1 for step in steps):
-        view = view[(..., *(slice(None, None, step) for step in steps))]
-    return view
+    places = tuple(range(2, 2 + axes))
+    return ad.sliding_window_view(x, size, places, step=stride, dilation=dilation)

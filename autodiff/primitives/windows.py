@@ -104,7 +104,16 @@ def _inside(widths: list[tuple[int, int]], shape: Shape) -> tuple[slice, ...]:
 
 
 @primitive
-def sliding_window_view(xp: Namespace, x: Array, /, window_shape: Any, axis: Any = None) -> Array:
+def sliding_window_view(
+    xp: Namespace,
+    x: Array,
+    /,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    step: Any = 1,
+    dilation: Any = 1,
+) -> Array:
     """All windows of a shape, at every position: a view, nothing is copied.
 
     Parameters
@@ -114,17 +123,24 @@ def sliding_window_view(xp: Namespace, x: Array, /, window_shape: Any, axis: Any
         The sizes K of the window along the axes it slides on.
     axis : int or tuple of int, optional
         Those axes; None: all, and ``window_shape`` has as many entries.
+    step : int or tuple of int
+        How far it moves from one position to the next, along each of those axes.
+    dilation : int or tuple of int
+        How far its elements lie apart.
 
     Returns
     -------
     (N_1 - K_1 + 1, N_2 - K_2 + 1, ..., K_1, K_2, ...)
-        For each position the window that starts there. To move by more than one step, or
-        to spread a window out, slice the result.
+        For each position the window that starts there. With a step S and a dilation D there
+        are ``(N - (K - 1) D - 1) // S + 1`` positions. (NumPy's function has neither: there
+        the result is sliced, here too with the same values, but the gradient is faster so.)
 
     Raises
     ------
     ShapeError, AxisError
         If the window is longer than its axis, or does not fit the axes.
+    OptionError
+        If a step or a dilation is not a whole number of at least 1.
 
     Notes
     -----
@@ -137,16 +153,38 @@ def sliding_window_view(xp: Namespace, x: Array, /, window_shape: Any, axis: Any
     tensor([[1, 2, 3],
             [2, 3, 4]], dtype=int64)
     """
-    return xp.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+    if step == 1 and dilation == 1:
+        return xp.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+    axes = _axes(axis, x.ndim)
+    sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
+    steps, dilations = _each("step", step, axes), _each("dilation", dilation, axes)
+    if len(sizes) != len(axes):
+        message = f"sliding_window_view(x: {describe(x)}): the window {sizes} does not fit"
+        raise ShapeError(f"{message} the axes {axes}. Give one size for each.")
+    reach = tuple((k - 1) * d + 1 for k, d in zip(sizes, dilations, strict=True))
+    view = xp.lib.stride_tricks.sliding_window_view(x, reach, axes)
+    cut = [slice(None)] * x.ndim
+    for a, s in zip(axes, steps, strict=True):
+        cut[a] = slice(None, None, s)
+    return view[(*cut, *(slice(None, None, d) for d in dilations))]
 
 
 @sliding_window_view.vjp
-def _(xp: Namespace, g: Array, x_shape: Shape, axis: Any) -> Array:
-    return xp.overlap_add(g, x_shape, axis)
+def _(xp: Namespace, g: Array, x_shape: Shape, axis: Any, step: Any, dilation: Any) -> Array:
+    return xp.overlap_add(g, x_shape, axis, step=step, dilation=dilation)
 
 
 @primitive
-def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> Array:
+def overlap_add(
+    xp: Namespace,
+    x: Array,
+    /,
+    shape: Shape,
+    axis: Any = None,
+    *,
+    step: Any = 1,
+    dilation: Any = 1,
+) -> Array:
     """Add windows up where they came from: the transpose of :func:`sliding_window_view`.
 
     Parameters
@@ -156,6 +194,8 @@ def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> A
         The result's, ``(N_1, N_2, ...)``.
     axis : int or tuple of int, optional
         The axes on which the window slid; None: all.
+    step, dilation : int or tuple of int
+        As of :func:`sliding_window_view`.
 
     Raises
     ------
@@ -171,11 +211,12 @@ def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> A
     shape = tuple(shape)
     positions, window = x.shape[: len(shape)], x.shape[len(shape) :]
     axes = _axes(axis, len(shape))
-    reached = list(positions)
-    if len(axes) == len(window) and len(positions) == len(shape):
-        for a, k in zip(axes, window, strict=True):
-            reached[a] += k - 1
-    if len(axes) != len(window) or tuple(reached) != shape:
+    steps, dilations = _each("step", step, axes), _each("dilation", dilation, axes)
+    expected = list(shape)
+    if len(axes) == len(window):
+        for a, k, s, d in zip(axes, window, steps, dilations, strict=True):
+            expected[a] = (expected[a] - (k - 1) * d - 1) // s + 1
+    if len(axes) != len(window) or tuple(expected) != positions:
         message = f"overlap_add(x: {describe(x)}): these are not the windows"
         raise ShapeError(f"{message} of an array of shape {shape} along the axes {axes}.")
     out = xp.zeros(shape, dtype=x.dtype)
@@ -185,23 +226,30 @@ def overlap_add(xp: Namespace, x: Array, /, shape: Shape, axis: Any = None) -> A
         whole = [slice(None)] * len(shape)
         for start in product(*(range(positions[a]) for a in axes)):
             here, there = list[Any](whole), list(whole)
-            for a, s, k in zip(axes, start, window, strict=True):
-                here[a], there[a] = s, slice(s, s + k)
+            for a, i, k, s, d in zip(axes, start, window, steps, dilations, strict=True):
+                here[a], there[a] = i, slice(i * s, i * s + (k - 1) * d + 1, d)
             ends = tuple(range(-len(axes), 0))
             out[tuple(there)] += xp.moveaxis(x[tuple(here)], ends, axes)
         return out
     for offset in product(*map(range, window)):
-        starts = [0] * len(shape)
-        for a, o in zip(axes, offset, strict=True):
-            starts[a] += o
-        there = [slice(s, s + n) for s, n in zip(starts, positions, strict=True)]
+        starts, strides = [0] * len(shape), [1] * len(shape)
+        for a, o, s, d in zip(axes, offset, steps, dilations, strict=True):
+            starts[a] += o * d
+            strides[a] = s
+        there = [
+            slice(start, start + (n - 1) * stride + 1, stride)
+            for start, n, stride in zip(starts, positions, strides, strict=True)
+        ]
         out[tuple(there)] += x[(..., *offset)]
     return out
 
 
 @overlap_add.vjp
-def _(xp: Namespace, g: Array, x_shape: Shape, shape: Shape, axis: Any) -> Array:
-    return xp.sliding_window_view(g, x_shape[len(shape) :], _axes(axis, len(shape)))
+def _(
+    xp: Namespace, g: Array, x_shape: Shape, shape: Shape, axis: Any, step: Any, dilation: Any
+) -> Array:
+    axes = _axes(axis, len(shape))
+    return xp.sliding_window_view(g, x_shape[len(shape) :], axes, step=step, dilation=dilation)
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -213,6 +261,19 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
     return tuple(a % ndim for a in axes)
+
+
+def _each(name: str, value: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return one whole number for each axis on which a window slides."""
+    given = tuple(value) if isinstance(value, tuple | list) else (value,) * len(axes)
+    whole = all(isinstance(n, int) and n > 0 for n in given)
+    if len(given) != len(axes) or not whole:
+        message = f"sliding windows: {name} is {value!r}"
+        raise OptionError(f"{message}. Give a whole number of at least 1, or one for each axis.")
+    if len(set(axes)) < len(axes) and any(n > 1 for n in given):
+        message = f"sliding windows: {name} is {value!r} and the axes {axes} repeat"
+        raise OptionError(f"{message}. Leave it at 1, or slice the result.")
+    return given
 
 
 def _fewer(positions: Shape, axes: tuple[int, ...], window: Shape) -> bool:

@@ -42,6 +42,50 @@ def windows(shape, window, axis=None, torch=None):
     )
 
 
+def stepping(shape, window, axis, step, dilation):
+    """Windows that move by steps and are spread out, and their overlapping sums."""
+    axes = (axis,) if isinstance(axis, int) else axis
+    sizes, steps, spread = (
+        (each,) * len(axes) if isinstance(each, int) else each for each in (window, step, dilation)
+    )
+
+    def taken(x):
+        reach = [(k - 1) * d + 1 for k, d in zip(sizes, spread, strict=True)]
+        cut = [slice(None)] * x.ndim
+        for a, s in zip(axes, steps, strict=True):
+            cut[a] = slice(None, None, s)
+        cut += [slice(None, None, d) for d in spread]
+        return np.lib.stride_tricks.sliding_window_view(x, reach, axes)[tuple(cut)]
+
+    def added(x):
+        out = np.zeros(math.prod(shape))
+        np.add.at(out, taken(np.arange(math.prod(shape)).reshape(shape)), x)
+        return out.reshape(shape)
+
+    name = f"{shape} {window} {axis} step {step} dilation {dilation}"
+    options = {"axis": axis, "step": step, "dilation": dilation}
+    slid = {"window_shape": window, **options}
+    windows = normal(*taken(np.zeros(shape)).shape)
+    return [
+        Case("sliding_window_view", (normal(*shape),), slid, reference=taken, name=name),
+        Case("overlap_add", (windows,), {"shape": shape, **options}, reference=added, name=name),
+    ]
+
+
+STEPPING = [
+    ((7,), 3, 0, 2, 1),
+    ((8,), 3, 0, 2, 1),
+    ((7,), 3, 0, 1, 2),
+    ((9,), 2, 0, 3, 2),
+    ((9,), 5, 0, 4, 2),
+    ((9,), 2, 0, 4, 1),
+    ((5, 6), (2, 3), (0, 1), (2, 1), (1, 2)),
+    ((2, 6, 5), (3, 2), (1, 2), 2, 1),
+    ((6, 2, 5), (4, 3), (-1, 0), (1, 2), 1),
+    ((0, 5), 2, 1, 2, 2),
+]
+
+
 def overlapped(shape, window, axis=None):
     taken = np.lib.stride_tricks.sliding_window_view(np.zeros(shape), window, axis).shape
 
@@ -94,4 +138,5 @@ CASES = [
     *[windows(*given) for given in WINDOWS],
     windows((7, 2), 3, 0, torch=lambda x: x.unfold(0, 3, 1)),
     *[overlapped(*given) for given in WINDOWS],
+    *[case for given in STEPPING for case in stepping(*given)],
 ]
