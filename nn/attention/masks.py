@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import autodiff as ad
+from nn.attention.tables import table_length
 from nn.checks import as_input, name_of
 from nn.module import Module
 
@@ -58,11 +59,17 @@ def bias_of(mask: ad.Tensor, dtype: Any) -> Bias:
     return Bias(ad.where(mask | ~alive, none, some), alive)
 
 
-@lru_cache(maxsize=32)
 def causal_bias(queries: int, keys: int, offset: int, dtype: Any) -> Bias:
-    """Make the bias that lets query ``t`` look at the keys up to ``t + offset``; kept by size."""
+    """Make the bias that lets query ``t`` look at the keys up to ``t + offset``."""
+    stop = offset + queries
+    table = _causal_table(table_length(max(stop, keys)), dtype)
+    return Bias(table[offset:stop, :keys], None)
+
+
+@lru_cache(maxsize=8)
+def _causal_table(length: int, dtype: Any) -> ad.Tensor:
     with ad.no_grad():
-        return bias_of(causal_mask(queries, keys, offset), dtype)
+        return bias_of(causal_mask(length, length), dtype).values
 
 
 def causal_mask(queries: int, keys: int, offset: int = 0) -> ad.Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
+from nn.attention.tables import table_length
 from nn.checks import as_floats, check_positive, check_size, name_of
 from nn.module import Module, Parameter
 
@@ -35,14 +36,6 @@ def _sinusoids(length: int, dim: int, base: float, dtype: Any) -> ad.Tensor:
 def _rotation(length: int, dim: int, base: float, dtype: Any) -> tuple[ad.Tensor, ad.Tensor]:
     cosine, sine = _waves(length, dim, base, dtype)
     return ad.concat([cosine, cosine], axis=1), ad.concat([-sine, sine], axis=1)
-
-
-def _up_to(stop: int) -> int:
-    """Round a length up, so that sequences that grow need few tables."""
-    length = 64
-    while length < stop:
-        length *= 2
-    return length
 
 
 def _even(owner: Module, dim: Any) -> int:
@@ -97,7 +90,7 @@ class SinusoidalPositions(Module):
     def forward(self, x: Any, start: int = 0) -> ad.Tensor:
         """Add the positions ``start, start + 1, ...`` to ``(..., T, D)``."""
         x, start, stop = _checked(self, x, self.dim, start)
-        y: ad.Tensor = x + _sinusoids(_up_to(stop), self.dim, self.base, x.dtype)[start:stop]
+        y: ad.Tensor = x + _sinusoids(table_length(stop), self.dim, self.base, x.dtype)[start:stop]
         return y
 
     def extra_repr(self) -> str:
@@ -200,7 +193,7 @@ class RotaryPositions(Module):
     def forward(self, x: Any, start: int = 0) -> ad.Tensor:
         """Rotate ``(..., T, D)`` for the positions ``start, start + 1, ...``."""
         x, start, stop = _checked(self, x, self.dim, start)
-        cosine, sine = _rotation(_up_to(stop), self.dim, self.base, x.dtype)
+        cosine, sine = _rotation(table_length(stop), self.dim, self.base, x.dtype)
         # Rolling by half the features brings each one's partner to its place.
         partner = ad.roll(x, self.dim // 2, axis=-1)
         y: ad.Tensor = x * cosine[start:stop] + partner * sine[start:stop]
