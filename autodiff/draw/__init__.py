@@ -1,4 +1,4 @@
-"""Pictures of recorded graphs. They read graphs, and never change one.
+"""Pictures of recorded graphs, and their passes as text. They read graphs, and never change one.
 
 >>> import autodiff as ad
 >>> from autodiff import draw
@@ -8,6 +8,8 @@
 <svg xmlns="http://www.w3.org/2000/svg"
 >>> draw.graph(y).source.splitlines()[0]
 'digraph autodiff {'
+>>> draw.text(y).splitlines()[0]
+'forward'
 """
 
 from autodiff.draw.description import Description, Edge, Source, Vertex, describe_graph

@@ -63,6 +63,7 @@ class _Collapsed:
     """The groups that vertices belong to, by number, and the edges between groups."""
 
     def __init__(self, description: Description, depth: int) -> None:
+        self.recorded = description.recorded
         self.vertices = description.vertices
         self.edges = description.edges
         self.depth = depth
@@ -201,7 +202,7 @@ class _Collapsed:
         links = self._links()
         order = _in_order(list(self.members), links, {g: m[-1] for g, m in self.members.items()})
         places = {g: place for place, g in enumerate(order)}
-        made = Description()
+        made = Description(recorded=self.recorded)
         for g in order:
             made.add(self._module(g) if self._is_module(g) else self.vertices[self.members[g][0]])
         found: dict[tuple[int, int], Edge] = {}

@@ -115,10 +115,14 @@ class Description:
     vertices : list of Vertex
     edges : list of Edge
         In order of target, then of operand.
+    recorded : bool
+        Whether all of it was computed inside ``with autodiff.record():``. Else only those
+        values are known that a derivative rule reads.
     """
 
     vertices: list[Vertex] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    recorded: bool = True
 
     def add(self, vertex: Vertex) -> int:
         """Append a vertex; return its position."""
@@ -173,6 +177,12 @@ def describe_graph(output: Handle, names: Names | None = None) -> Description:
     values[id(output.node)] = output.array
     given = _given_names(names)
     description = Description()
+    description.recorded = all(
+        isinstance(node, Leaf)
+        or (node.notes is not None and node.notes.recorded is not None)
+        or node.plan.primitive.name == "output"
+        for node in nodes
+    )
     places: dict[int, int] = {}
     for node in nodes:
         value = values.get(id(node))

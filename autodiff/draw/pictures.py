@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from autodiff.draw.collapse import collapse
 from autodiff.draw.description import Description, Names, describe_graph
 from autodiff.draw.dot import Graph, build_graph
@@ -174,4 +176,9 @@ def _description(
     if depth is not None and (type(depth) is not int or depth < 0):
         message = f"{function}: depth {depth!r} is no number of levels"
         raise OptionError(f"{message}. Give 0, 1, 2, ..., or None for all.")
-    return collapse(describe_graph(output, names), depth)
+    description = describe_graph(output, names)
+    if not description.recorded:  # then norms are known of some arrays: all or none are shown
+        for vertex in description.vertices:
+            if vertex.kind != "output" and np.ndim(vertex.value):
+                vertex.value = None
+    return collapse(description, depth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,11 @@ def test_equal_blocks_in_a_row_are_one_box():
     assert "0…11: Block(5, 8) x12" in found
     assert f"parameters {12 * (8 * 16 + 16 + 16 * 8 + 8):,}" in found
     assert "embed: Linear" in found  # open, as a frame
+
+
+def test_collapsed_dot_is_the_text_that_it_was():
+    expected = Path(__file__).with_name("expected_collapsed.dot").read_text(encoding="utf-8")
+    assert draw.graph(deep(), depth=2, direction="LR", values=False).source == expected
 
 
 def test_each_depth_opens_one_level_more():

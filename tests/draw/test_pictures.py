@@ -121,6 +121,24 @@ def test_data_that_is_used_twice_is_one_box():
     assert all(edge.source < edge.target for edge in description.edges)
 
 
+def test_norms_of_arrays_are_shown_where_all_are_known():
+    x, w = ad.ones((2, 3)), ad.ones((3, 3), requires_grad=True)
+    labels = ad.asarray(np.array([[0], [1]]))
+
+    def compute():
+        return ad.take_along_axis(x @ w, labels, axis=1).sum()
+
+    assert not any("‖value‖" in text for text in texts(draw.svg(compute())))
+    with ad.record():
+        y = compute()
+    assert draw.describe_graph(y).recorded
+    found = [text for text in texts(draw.svg(y)) if "‖value‖" in text]
+    assert sorted(found) == [
+        "‖value‖ 2.449",
+        "‖value‖ 3",
+    ]  # of data and weight; labels have no norm
+
+
 def test_names_given_to_intermediate_results_get_a_box():
     x = ad.ones(3, requires_grad=True)
     h = ad.exp(x)
