@@ -270,7 +270,9 @@ class Checker:
 
     def hidden(self, k: int, projections: list[Entry]) -> int:
         """Count the entries in which an error of one per cent would not show in projections."""
-        tolerances = [entry.tolerance for entry in projections if entry.index is None]
+        tolerances = [e.tolerance for e in projections if e.index is None and e.verdict == OK]
+        if not tolerances:
+            return 0  # nothing was verified at all, and that is said
         parts = (abs(self.double[k]) * self.scales[k]).max(axis=0)
         return int(((parts > 0) & (RESOLUTION * parts < min(tolerances))).sum())
 

@@ -117,6 +117,26 @@ def test_a_kink_inside_a_derivative_is_the_operations():
     assert all("ad.elu(x, 1.0)" in kink.origin for kink in report.kinks), report
 
 
+def test_second_derivatives_that_cancel_in_float32_are_no_false_alarm():
+    """A shift before a normalisation changes nothing: both its derivatives are rounding."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((5, 3)).astype(np.float32)
+        weight = rng.standard_normal((3, 2)).astype(np.float32)
+
+        def f(shift, weight, x=x):
+            h = (x + shift) @ weight
+            h = h - ad.mean(h, axis=0)
+            return ad.tanh(h / ad.sqrt(ad.mean(h * h, axis=0) + 1e-5)) ** 2
+
+        shift = rng.standard_normal(3).astype(np.float32)
+        mode = ("full", "fast")[seed % 2]
+        report = ad.gradcheck(f, (shift, weight), order=2, mode=mode, seed=seed)
+        assert report.ok
+        assert report.first.ok
+        assert report.second.ok
+
+
 def test_both_orders_are_plotted():
     matplotlib = pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
     matplotlib.use("Agg")
