@@ -10,7 +10,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.attention.masks import attention_weights, bias_of, check_mask
-from nn.checks import as_input, check_known, check_size
+from nn.checks import as_floats, as_input, check_known, check_size
 from nn.linear import Linear
 from nn.module import Module
 
@@ -74,8 +74,8 @@ class _ScoredAttention(Module):
         ShapeError, DTypeError
             If shapes don't fit or the mask is not boolean.
         """
-        query, keys = as_input(self, query), as_input(self, keys)
-        values = keys if values is None else as_input(self, values)
+        query, keys = as_floats(self, query), as_floats(self, keys)
+        values = keys if values is None else as_floats(self, values)
         self._check(query, keys, values)
         single = query.ndim == 2
         if single:
@@ -260,7 +260,7 @@ class LuongAttention(_ScoredAttention):
         """Compute what "concat" needs of the keys, ``(N, S, hidden_size)``; None for the others."""
         if self.method != "concat":
             return None
-        return as_input(self, keys) @ self.W_a.weight[:, self.query_size :].mT
+        return as_floats(self, keys) @ self.W_a.weight[:, self.query_size :].mT
 
     def score(self, query: ad.Tensor, keys: ad.Tensor, projected: ad.Tensor | None) -> ad.Tensor:
         """Compare queries ``(N, T, query_size)`` with keys ``(N, S, key_size)``: ``(N, T, S)``."""

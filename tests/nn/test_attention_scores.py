@@ -169,6 +169,10 @@ def test_errors():
         model(ad.ones((2, 3)), keys)
     with pytest.raises(ad.ShapeError, match=r"keys is \(5, 6\) float32\. Give a shape \(N, S, 6\)"):
         model(query, ad.ones((5, 6)))
+    with pytest.raises(
+        ad.DTypeError, match=r"'attention': the input \(2, 4\) int64 holds no floats"
+    ):
+        model(ad.ones((2, 4), dtype=ad.int64), keys)
     with pytest.raises(ad.ShapeError, match="their batches differ"):
         model(query, ad.ones((3, 5, 6)))
     with pytest.raises(ad.ShapeError, match="one value for each key"):

@@ -169,6 +169,25 @@ def test_transformer_is_pytorchs(batch_first, norm_first, training, dtype, toler
     assert_same_as_torch(ours, theirs, arrays, tolerance=tolerance, tgt_mask=causal, **padding)
 
 
+@with_torch
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("padded", [False, True])
+@precisions
+def test_evaluation_is_pytorchs_fast_path(padded, dtype, tolerance):
+    """Where there is padding PyTorch gives zeros; what stands elsewhere is the same."""
+    layers = both("TransformerEncoderLayer", dtype, batch_first=True)
+    ours = nn.TransformerEncoder(layers[0], 2).eval()
+    theirs = torch.nn.TransformerEncoder(layers[1], 2).eval()
+    disturb(theirs)
+    ours.load_state_dict(theirs.state_dict())
+    x = sequence(5, True, dtype)
+    padding = np.arange(5) >= np.array([[5], [3], [4]]) if padded else np.zeros((3, 5), bool)
+    with ad.no_grad(), torch.no_grad():
+        y = ours(x, src_key_padding_mask=padding).numpy()
+        z = theirs(torch.tensor(x), src_key_padding_mask=torch.tensor(padding)).numpy()
+    np.testing.assert_allclose(y[~padding], z[~padding], atol=tolerance)
+
+
 def test_causal_is_the_mask_of_its_name():
     model = nn.Transformer(D, HEADS, 1, 1, HIDDEN, 0.0, dtype=ad.float64)
     src, tgt = ad.asarray(random(7, 3, D)), ad.asarray(random(5, 3, D))
