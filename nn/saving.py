@@ -91,9 +91,13 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {}
     state = state.state_dict() if isinstance(state, Module) else state
     tree = _described(state, (), arrays)
-    numpy_format = _library("safetensors.numpy")
     text = json.dumps(tree, allow_nan=False, separators=(",", ":"))
-    write_whole(path, numpy_format.save(arrays, metadata={_KEY: text}))
+    library, numpy_format = _library("safetensors"), _library("safetensors.numpy")
+    try:
+        data = numpy_format.save(arrays, metadata={_KEY: text})
+    except library.SafetensorError as error:  # an older version lacks a dtype, for example
+        raise ad.DTypeError(f"save: safetensors can't hold this ({error}). Cast it.") from error
+    write_whole(path, data)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -75,7 +75,7 @@ class Stepping(Run):
     def _step(self, data: Any, batches: Iterator[Any]) -> bool:
         """Make one step, completely or not at all; return whether there was a batch left."""
         randomness: dict[str, Any] | None = random_state(self.model)
-        buffers = [(name, buffer.clone()) for name, buffer in self.model.named_buffers()]
+        buffers = [(name, own, own.clone()) for name, own in self.model.named_buffers()]
         try:
             group = list(itertools.islice(batches, self.accumulate))
             if not group:
@@ -98,10 +98,11 @@ class Stepping(Run):
         except BaseException:
             if randomness is not None:
                 set_random_state(self.model, randomness)
+                modules = dict(self.model.named_modules())
                 with ad.no_grad():
-                    now = dict(self.model.named_buffers())
-                    for name, buffer in buffers:
-                        now[name].copy_(buffer)
+                    for name, buffer, value in buffers:  # written to, or replaced by another
+                        path, _, attribute = name.rpartition(".")
+                        setattr(modules[path], attribute, buffer.copy_(value))
                 self.optimizer.zero_grad()
             raise
         return True

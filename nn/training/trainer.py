@@ -209,7 +209,6 @@ class Trainer(Stepping):
                 progress.start(*self._steps(data, last))
                 while self.epoch < last and not self._stopped:
                     self._run_epoch(data, validation, progress)
-                self._call("on_fit_end")
             except KeyboardInterrupt:
                 if self.checkpoint is not None:
                     with self._interrupts.held():
@@ -217,7 +216,9 @@ class Trainer(Stepping):
                 raise
             finally:
                 progress.close()
-        self._first = None
+        with self._interrupts, self._interrupts.held():
+            self._call("on_fit_end")
+            self._first = None
         return self.history
 
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:

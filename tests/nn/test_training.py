@@ -388,12 +388,14 @@ class Failing(nn.Module):
     def __init__(self, at, error=None):
         self.inner = classifier(dropout=0.5)
         self.register_buffer("calls", ad.zeros(()))
+        self.register_buffer("seen", ad.zeros(0))
         self.at, self.error = at, error
 
     def forward(self, x):
         y = self.inner(x)
         with ad.no_grad():
             self.calls += 1
+            self.seen = ad.concat([self.seen, self.calls.reshape(1)])
         if self.calls.item() == self.at:
             self.at = None
             if self.error is not None:
