@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from autodiff.draw.geometry import common_prefix
 from autodiff.engine.node import Handle, Leaf, Node
 from autodiff.errors import DTypeError, GraphError, OptionError, describe
@@ -303,7 +301,7 @@ def _add_operation(
             sources.append((places[id(parent)], operand))
         elif operand == "captured" and primitive.name == "checkpoint":
             continue  # what the function closed over is no operand to a reader
-        elif np.ndim(constant) and id(constant) in places:
+        elif getattr(constant, "ndim", 0) and id(constant) in places:
             sources.append((places[id(constant)], operand))  # the same data, used again
         elif constant is not None or primitive.variadic or i < required:
             shape = shapes[i] if constant is None else getattr(constant, "shape", ())
@@ -312,7 +310,7 @@ def _add_operation(
             vertex.scope, vertex.value = node.scope, constant
             vertex.name = given.get(_memory(constant))
             sources.append((description.add(vertex), operand))
-            if np.ndim(constant):
+            if getattr(constant, "ndim", 0):
                 places[id(constant)] = sources[-1][0]
     operation = Vertex("operation", primitive.name, None, node.shape, str(node.dtype), node.scope)
     operation.origin, operation.number, operation.value = node.origin, node.number, value

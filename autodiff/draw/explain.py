@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import keyword
+import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -28,6 +30,7 @@ from autodiff.errors import AutodiffError
 __all__ = ["main"]
 
 _USAGE_ERROR = 2
+_OPTION = re.compile(r"--[a-z]{2,}(=.*)?$|--?$|-h$")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ExpressionError as error:
         print(f"autodiff explain: {error}", file=sys.stderr)
         return _USAGE_ERROR
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"autodiff explain: {error.filename} can't be written: {error.strerror}",
               file=sys.stderr)  # fmt: skip
@@ -73,11 +79,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the explorer, a page")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture")
     # An expression may begin with a minus, which would else be taken for an option's.
-    known = ("--html", "--svg", "--help", "-h", "--")
-    shown = [
-        arg if not arg.startswith("-") or arg.partition("=")[0] in known else f" {arg}"
-        for arg in given
-    ]
+    shown = [f" {arg}" if arg.startswith("-") and not _OPTION.match(arg) else arg for arg in given]
     return parser.parse_intermixed_args(shown)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -155,9 +157,24 @@ def test_a_file_that_cannot_be_written(capsys, tmp_path):
     assert "can't be written" in printed.err
 
 
+def test_a_reader_that_stops_reading_is_no_error():
+    command = [sys.executable, "-m", "autodiff", "explain", "x*x", "x=3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait() == 1
+
+
+def test_a_minus_at_the_beginning_is_no_option(capsys):
+    for expression in ("-x", "--x", "-exp(x)", "-(x)"):
+        assert explained(capsys, expression, "x=3")[0] == 0
+
+
 def test_missing_arguments_are_a_usage_error(capsys):
     with pytest.raises(SystemExit, match="2"):
         main([])
+    with pytest.raises(SystemExit, match="2"):
+        main(["x", "x=1", "--png", "x.png"])
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "EXPRESSION" in capsys.readouterr().out
