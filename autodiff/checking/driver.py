@@ -156,6 +156,7 @@ def gradcheck(
         if value not in CHOICES[option]:
             known = ", ".join(map(repr, CHOICES[option]))
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
+    _check_numbers(h=h, rtol=rtol, atol=atol, probes=probes, seed=seed)
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)._replace(captured=[])
     with (
@@ -171,6 +172,21 @@ def gradcheck(
     if raises and not report.ok:
         raise GradientCheckError(report)
     return report
+
+
+def _check_numbers(**given: Any) -> None:
+    """Refuse steps that are none, and tolerances, counts and seeds below the least there is."""
+    least = {"h": ("above 0", 0.0, True), "probes": ("at least 1", 1, False)}
+    for name, value in given.items():
+        words, bound, strict = least.get(name, ("at least 0", 0, False))
+        if value is None and name in ("h", "rtol", "atol"):
+            continue
+        real = isinstance(value, int | np.integer) or (
+            name in ("h", "rtol", "atol") and isinstance(value, float | np.floating)
+        )
+        if not real or not (value > bound or (value == bound and not strict)):
+            kind = "a number" if name in ("h", "rtol", "atol") else "an integer"
+            raise OptionError(f"gradcheck: {name}={value!r} is not {kind} {words}")
 
 
 def _check(

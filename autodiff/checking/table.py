@@ -46,7 +46,7 @@ def _indented(text: str) -> list[str]:
 
 
 def _headline(report: GradientReport) -> str:
-    count = f"{report.evaluations:,} evaluations"
+    count = f"{report.evaluations:,} evaluation{'s'[: report.evaluations != 1]}"
     how = f"({report.mode} mode, {report.estimator}, {count})"
     if report.second is not None and report.first is not None:
         first, second = _verdict(report.first), _verdict(report.second)

@@ -194,6 +194,22 @@ def test_unknown_options_are_refused(options):
         ad.gradcheck(lambda x: x, np.ones(2), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"h": 0.0}, "h=0.0 is not a number above 0"),
+        ({"h": "small"}, "h='small' is not a number above 0"),
+        ({"rtol": -1e-3}, "rtol=-0.001 is not a number at least 0"),
+        ({"atol": float("nan")}, "atol=nan is not a number at least 0"),
+        ({"probes": 0}, "probes=0 is not an integer at least 1"),
+        ({"seed": -1}, "seed=-1 is not an integer at least 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(options, words):
+    with pytest.raises(ad.OptionError, match=words):
+        ad.gradcheck(lambda x: x, np.ones(2), **options)
+
+
 def test_a_function_that_is_not_finite_is_not_checked():
     with (
         pytest.warns(RuntimeWarning)
