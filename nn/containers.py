@@ -21,6 +21,9 @@ class _Listed(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end; returns the container."""
+        if not isinstance(modules, Iterable):
+            message = f"{type(self).__name__}: a {type(modules).__name__} is no list of modules"
+            raise ad.OptionError(f"{message}. Give [module, ...].")
         added = list(modules)
         for module in added:
             self._check_module(module)
@@ -138,6 +141,7 @@ class Sequential(_Listed):
         else:
             named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
+            self._check_module(module)
             self.register_module(name, module)
 
     def forward(self, x: Any) -> Any:

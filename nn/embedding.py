@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import autodiff as ad
 from nn import init
-from nn.checks import check_size, name_of
+from nn.checks import as_input, check_size, name_of
 from nn.module import Module, Parameter
 
 __all__ = ["Embedding"]
@@ -167,7 +167,7 @@ def _looked_up(
 
 def _indices(owner: Module | str, x: Any, vocabulary: int) -> ad.Tensor:
     """Return indices as a tensor; raise unless all are integers inside the vocabulary."""
-    index = ad.asarray(x)
+    index = as_input(owner, x)
     if index.dtype.kind not in "iu":
         if index.size or index.dtype.kind == "b" or isinstance(x, ad.Tensor):
             message = f"{name_of(owner)}: the indices are {ad.errors.describe(index)}"

@@ -44,9 +44,16 @@ T = TypeVar("T", bound=ad.Tensor)
 
 
 def _fill(tensor: T, values: Any) -> T:
+    _check_tensor(tensor)
     with ad.no_grad():
         tensor.copy_(values)
     return tensor
+
+
+def _check_tensor(tensor: Any) -> None:
+    if not isinstance(tensor, ad.Tensor):
+        message = f"nn.init fills tensors in place, not a {type(tensor).__name__}"
+        raise ad.DTypeError(f"{message}. Give a parameter, or autodiff.zeros(shape).")
 
 
 def constant_(tensor: T, val: float) -> T:
@@ -72,6 +79,7 @@ def eye_(tensor: T) -> T:
     ShapeError
         If the tensor is no matrix.
     """
+    _check_tensor(tensor)
     if tensor.ndim != 2:
         message = f"eye_: {ad.errors.describe(tensor)} is no matrix"
         raise ad.ShapeError(f"{message}. Give a tensor of two axes.")
@@ -95,6 +103,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -
     Tensor
         The same tensor.
     """
+    _check_tensor(tensor)
     return _fill(
         tensor, ad.random.uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
     )
@@ -117,6 +126,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = Non
     Tensor
         The same tensor.
     """
+    _check_tensor(tensor)
     if std < 0:
         raise ad.DomainError(f"normal_: std is {std}. Give a standard deviation of 0 or more.")
     return _fill(
@@ -154,6 +164,7 @@ def trunc_normal_(
     DomainError
         If ``std`` is not positive or ``a`` not below ``b``.
     """
+    _check_tensor(tensor)
     draw = ad.random.truncated_normal
     return _fill(
         tensor, draw(mean, std, a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
@@ -206,6 +217,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def _fans(tensor: ad.Tensor, operation: str) -> tuple[int, int]:
+    _check_tensor(tensor)
     if tensor.ndim < 2:
         message = f"{operation}: {ad.errors.describe(tensor)} has no fan-in and fan-out"
         raise ad.ShapeError(f"{message}. Give a weight of shape (out, in, ...).")
@@ -350,6 +362,10 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     >>> bool(ad.max(ad.abs(w @ w.mT - ad.eye(2))) < 1e-6)
     True
     """
+    _check_tensor(tensor)
+    if tensor.dtype.kind != "f":
+        message = f"orthogonal_: {ad.errors.describe(tensor)} is not of a real floating dtype"
+        raise ad.DTypeError(f"{message}. Give a tensor of floats.")
     if tensor.ndim < 2:
         message = f"orthogonal_: {ad.errors.describe(tensor)} is no matrix"
         raise ad.ShapeError(f"{message}. Give a weight of shape (out, in, ...).")

@@ -211,6 +211,10 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> ad.Tens
     tensor([63.], dtype=float32)
     """
     first, second, weight = ad.asarray(input1), ad.asarray(input2), ad.asarray(weight)
+    if weight.ndim != 3 or weight.shape[1:] != (*first.shape[-1:], *second.shape[-1:]):
+        message = f"bilinear: the weight {ad.errors.describe(weight)} does not fit the inputs "
+        message += f"{ad.errors.describe(first)} and {ad.errors.describe(second)}"
+        raise ad.ShapeError(f"{message}. Give (out, in1, in2).")
     outputs, in1, in2 = weight.shape
     # One matrix product for all outputs, and a small one for each example.
     flat = ad.permute_dims(weight, (1, 0, 2)).reshape(in1, outputs * in2)

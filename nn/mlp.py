@@ -90,8 +90,8 @@ class MLP(Sequential):
         bias: bool = True,
         dtype: Any = None,
     ) -> None:
-        if not isinstance(sizes, Sequence) or len(sizes) < 2:
-            message = f"MLP: the sizes {sizes!r} are too short"
+        if not isinstance(sizes, Sequence) or isinstance(sizes, str) or len(sizes) < 2:
+            message = f"MLP: the sizes {sizes!r} are too short or no list"
             raise ad.OptionError(f"{message}. Give at least the number of inputs and of outputs.")
         fill = _initializer(init)
         dropout = check_probability("MLP", "dropout", dropout)

@@ -131,7 +131,9 @@ class Module:
         except Exception as error:
             # An error of an operation doesn't know the module; the innermost one says it.
             if len(modules) > 1 and not hasattr(error, "__notes__"):
-                error.add_note(f"raised in {self.location()} of {modules[0][1]}")
+                here = self.location()
+                if here not in str(error):
+                    error.add_note(f"raised in {here} of {modules[0][1]}")
             raise
         finally:
             modules.pop()
@@ -383,6 +385,9 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Put the module and all below it in training mode (dropout drops, for example)."""
+        if not isinstance(mode, bool):
+            message = f"{type(self).__name__}.train: the mode is {mode!r}"
+            raise ad.OptionError(f"{message}. Give True, or False for evaluation.")
         for module in self.modules():
             module.training = mode
         return self
@@ -446,6 +451,9 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
         """Call ``function(module)`` for every module below and then for this one."""
+        if not callable(function):
+            message = f"{type(self).__name__}.apply: {function!r} can't be called"
+            raise ad.OptionError(f"{message}. Give a function of a module.")
         for child in self.children():
             child.apply(function)
         function(self)

@@ -533,6 +533,8 @@ def _centred(rows: ad.Tensor) -> ad.Tensor:
 
 def _scaled(rows: ad.Tensor, eps: float) -> ad.Tensor:
     """Divide the last axis by its root mean square."""
+    if rows.dtype == ad.float16:  # whose squares soon overflow
+        return _scaled(rows.astype(ad.float32), eps).astype(ad.float16)
     # A product of vectors and not the mean of squares: no second large array.
     power = ad.vecdot(rows, rows, axis=-1) / max(1, rows.shape[-1])
     return rows * ad.expand_dims((power + eps) ** -0.5, axis=-1)

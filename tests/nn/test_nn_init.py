@@ -138,3 +138,14 @@ def test_more_bad_input():
     with pytest.raises(ad.ShapeError, match="no matrix"):
         init.orthogonal_(ad.zeros(3))
     assert init.orthogonal_(ad.zeros((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", [n for n in init.__all__ if n.endswith("_") and n != "constant_"])
+def test_only_tensors_are_filled(name):
+    with pytest.raises(ad.DTypeError, match="not a ndarray"):
+        getattr(init, name)(np.zeros((2, 2)))
+
+
+def test_an_orthogonal_matrix_is_of_floats():
+    with pytest.raises(ad.DTypeError, match="real floating dtype"):
+        init.orthogonal_(ad.zeros((2, 2), dtype=ad.int64))

@@ -186,3 +186,13 @@ def test_more_bad_input():
         nn.Unflatten(1, (2, 3))(ad.ones((2, 5)))
     with pytest.raises(ad.OptionError, match="ambiguous"):
         nn.Unflatten(1, (-1, -1))
+
+
+def test_bad_input_of_functions_and_reshaping():
+    with pytest.raises(ad.ShapeError, match=r"bilinear: the weight \(2, 4\) float32 does not fit"):
+        nn.functional.bilinear(ad.ones(3), ad.ones(3), ad.ones((2, 4)))
+    for make in (lambda: nn.Flatten("a"), lambda: nn.Unflatten(0, ()), lambda: nn.MLP("ab")):
+        with pytest.raises(ad.OptionError, match="Give"):
+            make()
+    with pytest.raises(ad.DTypeError, match=r"Embedding 'a': an operand of type str"):
+        nn.Sequential({"a": nn.Embedding(3, 2)})("text")

@@ -430,3 +430,19 @@ def test_dicts_of_modules():
     assert len(found) == 0
     with pytest.raises(ad.UnsupportedFunctionError, match=r"y = modules\[key\]"):
         found(1)
+
+
+def test_more_bad_calls():
+    layer = nn.Linear(2, 2)
+    with pytest.raises(ad.OptionError, match="train: the mode is 'no'"):
+        layer.train("no")
+    assert layer.training
+    with pytest.raises(ad.OptionError, match="apply: 3 can't be called"):
+        layer.apply(3)
+    with pytest.raises(ad.DTypeError, match="NoneType is not a module"):
+        nn.Sequential(layer, None)
+    with pytest.raises(ad.OptionError, match=r"a ReLU is no list of modules\. Give \[module"):
+        nn.ModuleList(nn.ReLU())
+    with pytest.raises(ad.ShapeError, match="Linear '0'") as caught:
+        nn.Sequential(layer)(ad.ones(3))
+    assert not hasattr(caught.value, "__notes__")  # the message says it

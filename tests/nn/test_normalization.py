@@ -234,3 +234,12 @@ def test_bad_batch_norm_function():
         functional.batch_norm(x, None, None, ad.ones(2), training=True)
     with pytest.raises(ad.ShapeError, match=r"Give \(N, C, \.\.\.\)"):
         functional.batch_norm(ad.ones(3), None, None, training=True)
+
+
+@pytest.mark.parametrize("layer", [nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(1, 4)])
+def test_half_precision_does_not_overflow(layer):
+    x = (1000 * random(3, 4)).astype("float16")
+    y = layer.half()(ad.asarray(x))
+    assert y.dtype.name == "float16"
+    expected = layer.double()(ad.asarray(x.astype("float64"))).detach().numpy()
+    np.testing.assert_allclose(y.detach().numpy(), expected, atol=5e-3)
