@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+import nn
 from autodiff import draw
 from autodiff.draw.explorer.arrays import show
 from autodiff.draw.explorer.groups import group_operations
@@ -114,6 +115,28 @@ def test_time_steps_are_a_series_with_falling_gradients():
     assert (series["name"], len(series["groups"])) == ("step", 8)
     arriving = [data["groups"][i]["arriving"] for i in series["groups"]]
     assert arriving[-1] > 10 * arriving[0] > 0
+
+
+def test_time_steps_without_scopes_are_found():
+    layer = nn.LSTM(3, 4)
+    with ad.record():
+        out, _ = layer(ad.ones((6, 2, 3)))
+        loss = (out[-1] ** 2).sum()
+    data = draw.explore(loss, names=layer.named_parameters()).data
+    (series,) = data["series"]
+    names = [data["groups"][i]["name"] for i in series["groups"]]
+    assert names == [f"step {t}" for t in range(6)]
+    weight = named(data, "weight_hh_l0")
+    assert data["groups"][weight["group"]]["name"] == "LSTM"
+    assert data["missing"] is None  # an operation with several results lacks nothing
+
+
+def test_modules_that_are_called_again_are_numbered():
+    layer = nn.Linear(3, 3)
+    with ad.record():
+        loss = layer(layer(ad.ones((2, 3)))).sum()
+    data = draw.explore(loss).data
+    assert [group["name"] for group in data["groups"]] == ["Linear [0]", "Linear [1]"]
 
 
 def test_names_are_escaped_wherever_they_stand():

@@ -158,7 +158,8 @@ const rgb = (c) => `rgb(${c.join(" ")})`;
 const normColour = (norm) => rgb(between(SCALE, normShare(norm)));
 
 /* Colour a card by what the reader chose. */
-function paint({group, thing}) {
+function paint(card) {
+  const {group, thing} = card;
   const marks = [
     "tone",
     "dark",
@@ -172,6 +173,8 @@ function paint({group, thing}) {
     "first",
     "second",
   ];
+  if (card.painted === state.colour) return;
+  card.painted = state.colour;
   group.classList.remove(...marks);
   group.style.removeProperty("--tone");
   const inside = isGroup(thing) ? allBoxes(thing) : [thing];

@@ -9,7 +9,7 @@ function moveTo(x, y, scale, glide) {
   Object.assign(view, {x, y, scale: Math.min(4, Math.max(0.02, scale))});
   world.classList.toggle("gliding", Boolean(glide) && !calm.matches);
   world.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-  graph.classList.toggle("far", view.scale < 0.42);
+  graph.classList.toggle("far", view.scale < 0.48);
   frameMinimap();
 }
 
@@ -20,8 +20,10 @@ function stageSize() {
 
 function fit(glide) {
   const {width, height} = stageSize();
-  const scale = Math.min(1.35, (width - 56) / drawn.w, (height - 56) / drawn.h);
-  moveTo((width - drawn.w * scale) / 2, (height - drawn.h * scale) / 2, scale, glide);
+  const legend = 34;
+  const scale = Math.min(1.35, (width - 48) / drawn.w, (height - 40 - legend) / drawn.h);
+  const y = Math.max(16, (height - legend - drawn.h * scale) / 2);
+  moveTo((width - drawn.w * scale) / 2, y, scale, glide);
 }
 
 function zoom(factor, x, y) {

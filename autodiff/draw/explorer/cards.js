@@ -118,6 +118,7 @@ function drawCard(thing, card) {
     id: thing.id,
     role: "button",
     "aria-label": spoken(thing),
+    style: `--middle: ${h / 2 - 14}px`,
   });
   const radius = kind.startsWith("operation") ? 13 : isGroup(thing) ? 8 : 4;
   if (isGroup(thing)) {

@@ -71,14 +71,16 @@ def page_data(
         "title": title or root.name or "computation graph",
         "boxes": boxes,
         "groups": [
-            {"name": group.name, "parent": group.parent, **found}
-            for group, found in zip(scene.groups, group_gradients(scene), strict=True)
+            {"name": name, "parent": group.parent, **found}
+            for name, group, found in zip(
+                scene.names(), scene.groups, group_gradients(scene), strict=True
+            )
         ],
         "forward": [i for i, box in enumerate(scene.boxes) if box.kind == "operation"],
         "backward": [_step(scene, step, rules) for step in steps],
         "series": time_series(scene),
         "problems": find_problems(scene, values, steps, _unreached(output, pairs)),
-        "missing": _missing(values, steps),
+        "missing": _missing(scene, values, steps),
     }
     data["rules"] = list(rules)
     shown = [value for value in (*values, *(box.gradient for box in scene.boxes)) if value]
@@ -179,9 +181,13 @@ def _digest(shown: Any) -> Any:
     return [number(shown.statistics.norm), odd] if odd else [number(shown.statistics.norm)]
 
 
-def _missing(values: list[Shown | None], steps: list[BackwardStep]) -> dict[str, Any] | None:
+def _missing(
+    scene: Scene, values: list[Shown | None], steps: list[BackwardStep]
+) -> dict[str, Any] | None:
     """Say what was not recorded, and how to get it."""
-    without = sum(value is None for value in values)
+    # Several results have no value of their own: each is a box, which has.
+    several = {source for box in scene.boxes if _is_part(box) for source, _ in box.sources}
+    without = sum(value is None and i not in several for i, value in enumerate(values))
     broken = [step for step in steps if step.missing]
     if not without and not broken:
         return None
@@ -190,6 +196,10 @@ def _missing(values: list[Shown | None], steps: list[BackwardStep]) -> dict[str,
         "steps": len(broken),
         "why": broken[0].missing if broken else "",
     }
+
+
+def _is_part(box: Box) -> bool:
+    return box.vertex.operation == "output"
 
 
 def _unreached(output: Handle, pairs: list[Any]) -> list[tuple[str, tuple[int, ...]]]:

@@ -28,7 +28,7 @@ function redraw() {
   const pads = turned
     ? {start: PADS.before + 8, end: PADS.after, before: PADS.start, after: PADS.end}
     : PADS;
-  SPACE.gap = compact ? 34 : turned ? 74 : 46;
+  SPACE.gap = compact ? 34 : turned ? 62 : 44;
   const began = performance.now();
   const found = arrange(tree, edges, pads);
   byId("graph").dataset.layoutMs = (performance.now() - began).toFixed(0);
@@ -139,8 +139,7 @@ function update() {
   const selected = state.selected && visible(things.get(state.selected)).id;
   for (const [id, card] of drawn.cards) {
     const {group, thing, numbers} = card;
-    const inside = isGroup(thing) ? allBoxes(thing) : [thing];
-    const computed = inside.some(isComputed);
+    const computed = isGroup(thing) ? allBoxes(thing).some(isComputed) : isComputed(thing);
     const flags = {
       active: active.has(id),
       near: near.has(id),
@@ -151,19 +150,19 @@ function update() {
       // A whole that is expanded stands for nothing less than what is in it.
       missed: state.hits.length > 0 && !hits.has(id),
     };
-    for (const [name, on] of Object.entries(flags)) group.classList.toggle(name, on);
+    for (const [name, on] of Object.entries(flags)) {
+      if (on !== group.classList.contains(name)) group.classList.toggle(name, on);
+    }
     paint(card);
     if (isGroup(thing)) {
       group.classList.toggle("nogradient", walking && step.phase === "forward");
       continue;
     }
-    if (numbers.value) numbers.value.number.textContent = computed ? numbers.value.final : "…";
-    if (numbers.value) numbers.value.part.classList.toggle("empty", !computed);
+    if (numbers.value) write(numbers.value, computed ? numbers.value.final : null);
     if (numbers.gradient) {
       const now = gradientNow(thing);
       const known = now !== undefined && now !== null;
-      numbers.gradient.number.textContent = known ? format(Array.isArray(now) ? now[0] : now) : "…";
-      numbers.gradient.part.classList.toggle("empty", !known);
+      write(numbers.gradient, known ? format(Array.isArray(now) ? now[0] : now) : null);
     }
   }
   for (const [id, {frame, caption}] of drawn.frames) {
@@ -186,6 +185,14 @@ function update() {
   order.forEach((lit) => drawn.layer.edges.append(lit)); // above the others
   drawNotes(step);
   byId("graph").setAttribute("aria-activedescendant", selected || "");
+}
+
+/* Write into a card's cell, if that changes anything; null for what is not there yet. */
+function write(cell, text) {
+  if (cell.shown === text) return;
+  cell.shown = text;
+  cell.number.textContent = text ?? "…";
+  cell.part.classList.toggle("empty", text === null);
 }
 
 /* The small signs of a step: on every edge to a parent, what is handed up along it. */

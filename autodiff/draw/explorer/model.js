@@ -113,7 +113,8 @@ function visible(thing) {
 }
 
 function allBoxes(group) {
-  return [...group.boxes, ...group.groups.flatMap(allBoxes)];
+  group.inside = group.inside || [...group.boxes, ...group.groups.flatMap(allBoxes)];
+  return group.inside;
 }
 
 const roots = {
@@ -190,7 +191,7 @@ const isScalar = (thing) => thing.shape && thing.shape.length === 0;
 function titleOf(thing) {
   if (isGroup(thing)) return thing.name;
   if (thing.kind === "operation") {
-    const own = thing.op === "output" ? "one result" : thing.op;
+    const own = thing.op === "output" ? `part of ${boxes[thing.sources[0][0]].op}` : thing.op;
     return thing.name ? `${thing.name} = ${own}` : own;
   }
   if (thing.name) return thing.name;

@@ -8,6 +8,7 @@ from typing import Any
 
 from autodiff.draw.description import Description, Vertex
 from autodiff.draw.explorer.groups import Group, group_operations
+from autodiff.draw.explorer.repeats import longest_repeat
 
 __all__ = ["Box", "Scene", "build_scene"]
 
@@ -62,6 +63,19 @@ class Scene:
             group = self.groups[group].parent
         return found[::-1]
 
+    def names(self) -> list[str]:
+        """Return the groups' names; those of one name in one place are numbered."""
+        count: dict[tuple[int, str], int] = {}
+        names = []
+        for group in self.groups:
+            key = (group.parent, group.name)
+            names.append(f"{group.name} [{count.get(key, 0)}]")
+            count[key] = count.get(key, 0) + 1
+        return [
+            name if count[group.parent, group.name] > 1 else group.name
+            for name, group in zip(names, self.groups, strict=True)
+        ]
+
 
 def build_scene(description: Description) -> Scene:
     """Return a description with each operation's result in the operation's own box."""
@@ -104,6 +118,7 @@ def _group(scene: Scene) -> None:
     for i, group in zip(operations, group_of, strict=True):
         boxes[i].group = group
     scene.groups = groups
+    _fold_repeats(scene)
     users: list[list[int]] = [[] for _ in boxes]
     for i, box in enumerate(boxes):
         for source, _ in box.sources:
@@ -114,6 +129,44 @@ def _group(scene: Scene) -> None:
             chains = [scene.chain(boxes[user].group) for user in users[i]]
             box.group = _deepest_common(chains)
     _dissolve(scene)
+
+
+def _fold_repeats(scene: Scene) -> None:
+    """Put what is done again and again, a recurrent layer's time steps, into groups of its own.
+
+    Many layers run their steps without a scope for each.
+    """
+    children: dict[int, list[tuple[int, bool]]] = {}  # of each group: boxes, and groups, in order
+    seen: set[int] = set()
+    for i, box in enumerate(scene.boxes):
+        if box.kind != "operation":
+            continue
+        chain = scene.chain(box.group)
+        children.setdefault(box.group, []).append((i, False))
+        for around, inner in zip([-1, *chain], chain, strict=False):
+            if inner not in seen:
+                seen.add(inner)
+                children.setdefault(around, []).append((inner, True))
+    for around, found in children.items():
+        words = [
+            ("group", scene.groups[i].name)
+            if is_group
+            else (scene.boxes[i].vertex.operation, scene.boxes[i].vertex.shape)
+            for i, is_group in found
+        ]
+        start, period, times = longest_repeat(words)
+        if period < 4 or times < 3 or period * times < 0.6 * len(words):
+            continue
+        if len(set(words[start : start + period])) < 3:
+            continue
+        for step in range(times):
+            scene.groups.append(Group(f"step {step}", around))
+            begin = start + step * period
+            for i, is_group in found[begin : begin + period]:
+                if is_group:
+                    scene.groups[i].parent = len(scene.groups) - 1
+                else:
+                    scene.boxes[i].group = len(scene.groups) - 1
 
 
 def _deepest_common(chains: Sequence[list[int]]) -> int:
@@ -130,11 +183,8 @@ def _dissolve(scene: Scene) -> None:
     groups = scene.groups
     members = [0] * len(groups)
     for box in scene.boxes:
-        if box.group >= 0:
-            members[box.group] += 1
-    for i in reversed(range(len(groups))):  # those inside come after those around
-        if groups[i].parent >= 0:
-            members[groups[i].parent] += members[i]
+        for group in scene.chain(box.group):
+            members[group] += 1
     kept = [i for i, count in enumerate(members) if count > 1]
     place = {group: k for k, group in enumerate(kept)}
 

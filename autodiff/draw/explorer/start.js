@@ -50,7 +50,7 @@ function openToFit() {
       scales[direction] = view.scale;
     }
     if (scales.down < 0.75 && scales.right > 1.2 * scales.down) turn();
-    if (view.scale > 0.55) return;
+    if (view.scale > 0.45) return;
   }
 }
 
@@ -70,4 +70,3 @@ startTransport();
 openToFit();
 setColour(data.check ? "check" : boxes.some((box) => box.difference) ? "difference" : "kind");
 showPanel();
-graph.focus({preventScroll: true});

@@ -111,7 +111,7 @@ function sentence(step) {
     const text = contributionText(step, one);
     return text === one.rule ? text : `d${operandName(one)}: ${text}`;
   });
-  return `${boxes[step.box].op} hands up  ${parts.slice(0, 3).join("   ")}${parts.length > 3 ? " …" : ""}`;
+  return `${boxes[step.box].op} hands up  ${parts.slice(0, 3).join("   ·   ")}${parts.length > 3 ? " …" : ""}`;
 }
 const operandName = (one) => boxes[one.box].name || one.operand;
 
