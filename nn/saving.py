@@ -144,6 +144,11 @@ def load(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
+def require_safetensors() -> None:
+    """Raise MissingExtraError unless files can be written and read."""
+    _library("safetensors")
+
+
 def _library(module: str) -> Any:
     try:
         return import_module(module)

@@ -95,6 +95,11 @@ class DataLoader:
                 "DataLoader: batch_sampler goes with neither batch_size, shuffle nor drop_last"
             )
             raise ad.OptionError(f"{message}. Give those to the sampler.")
+        if batch_sampler is not None and not hasattr(batch_sampler, "__len__"):
+            message = f"DataLoader: the batch_sampler is a {type(batch_sampler).__name__}"
+            raise ad.OptionError(
+                f"{message}. Give a list of index lists, or a class with __len__ and __iter__."
+            )
         self.dataset = dataset
         self.batch_size = check_size("DataLoader", "batch_size", batch_size, 1)
         self.shuffle, self.drop_last = shuffle, drop_last

@@ -11,7 +11,7 @@ from typing import Any
 import autodiff as ad
 from nn.module import Module
 from nn.optim.optimizer import Optimizer
-from nn.saving import FileFormatError, load, save
+from nn.saving import FileFormatError, load, require_safetensors, save
 from nn.training.history import History
 from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
@@ -36,6 +36,11 @@ class Run:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.callbacks = list(callbacks)
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        if self.checkpoint is not None:  # found now, not after an epoch
+            require_safetensors()
+            if not self.checkpoint.parent.is_dir():
+                message = f"Trainer: there is no folder {str(self.checkpoint.parent)!r}"
+                raise ad.OptionError(f"{message} for the checkpoint. Make it first.")
         self.history = History()
         self.epoch = self.step = 0
         self.resumed = False

@@ -311,6 +311,7 @@ def test_lengths_that_are_none(lengths, error):
         ({"prefetch": -1}, "prefetch is -1"),
         ({"seed": -1}, "seed is -1"),
         ({"batch_size": 2, "batch_sampler": [[0]]}, "batch_sampler goes with"),
+        ({"batch_sampler": iter([[0]])}, "batch_sampler is a list_iterator"),
     ],
 )
 def test_options_that_make_no_sense(options, message):

@@ -15,6 +15,8 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import autodiff as ad
 import nn
@@ -43,8 +45,8 @@ def names(folder):
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 3)])
 def test_arrays(dtype, shape, tmp_path):
     array = np.random.default_rng(0).normal(size=shape, scale=50).astype(dtype)
-    for given in (array, ad.asarray(array)):
-        found = back({"a": given}, tmp_path)["a"]
+    for source in (array, ad.asarray(array)):
+        found = back({"a": source}, tmp_path)["a"]
         assert isinstance(found, ad.Tensor)
         assert found.dtype == array.dtype
         np.testing.assert_array_equal(found.numpy(), array, strict=True)
@@ -90,6 +92,34 @@ def test_structure(state, tmp_path):
     found = back(state, tmp_path)
     assert found == state
     assert repr(found) == repr(state)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8"))
+)
+keys = st.text() | st.integers() | st.none() | st.tuples(st.integers(), st.text())
+states = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(), inner)
+        | st.dictionaries(keys, inner)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(state=states)
+def test_any_structure_comes_back(state, tmp_path):
+    assert repr(back(state, tmp_path)) == repr(state)
 
 
 def test_nan_comes_back(tmp_path):

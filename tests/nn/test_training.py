@@ -531,6 +531,12 @@ def test_fit_in_another_thread():
     assert one.epoch == 1
 
 
+def test_a_checkpoint_without_safetensors_is_refused_at_once(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ad.MissingExtraError, match=r"autodiff\[nn\]"):
+        trainer(checkpoint=tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -540,6 +546,7 @@ def test_fit_in_another_thread():
         ({"schedule_every": "day"}, ad.OptionError, "schedule_every 'day'"),
         ({"metrics": ["accuracy"]}, ad.OptionError, "metric 'str' is a str"),
         ({"metrics": {"loss": nn.accuracy}}, ad.OptionError, "'loss' is shown anyway"),
+        ({"checkpoint": "nowhere/run"}, ad.OptionError, "no folder 'nowhere'"),
         ({"checkpoint_every": 3}, ad.OptionError, "without a checkpoint"),
         ({"checkpoint": "x", "checkpoint_every": 0}, ad.OptionError, "checkpoint_every is 0"),
     ],
