@@ -38,9 +38,11 @@ def check_activation(owner: Module | str, activation: Any) -> Callable[[Any], An
 class _Layer(Module):
     """What both layers share: sizes, checks, and the network at each position."""
 
+    self_attn: MultiheadAttention
     linear1: Linear
     dropout: Dropout
     linear2: Linear
+    dropout1: Dropout
 
     def _set_sizes(self, d_model: Any, dropout: Any, activation: Any, norm_first: Any) -> None:
         self.d_model = check_size(self, "d_model", d_model, least=1)
@@ -53,6 +55,15 @@ class _Layer(Module):
         self.linear1 = Linear(self.d_model, size, bias=bias, dtype=dtype)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(size, self.d_model, bias=bias, dtype=dtype)
+
+    def _attention(
+        self, x: ad.Tensor, mask: Any, padding: Any, is_causal: bool, cache: LayerCache | None
+    ) -> ad.Tensor:
+        y, _ = self.self_attn(
+            x, x, x, padding, need_weights=False, attn_mask=mask, is_causal=is_causal, cache=cache
+        )
+        dropped: ad.Tensor = self.dropout1(y)
+        return dropped
 
     def _network(self, x: ad.Tensor) -> ad.Tensor:
         y: ad.Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -192,15 +203,6 @@ class TransformerEncoderLayer(_Layer):
             x = self.norm2(x + self.dropout2(self._network(x)))
         return x
 
-    def _attention(
-        self, x: ad.Tensor, mask: Any, padding: Any, is_causal: bool, cache: LayerCache | None
-    ) -> ad.Tensor:
-        y, _ = self.self_attn(
-            x, x, x, padding, need_weights=False, attn_mask=mask, is_causal=is_causal, cache=cache
-        )
-        dropped: ad.Tensor = self.dropout1(y)
-        return dropped
-
 
 class TransformerDecoderLayer(_Layer):
     r"""Self-attention, attention to a memory, and a network at each position [1]_.
@@ -314,15 +316,6 @@ class TransformerDecoderLayer(_Layer):
             x = self.norm2(x + self._memory(x, *other))
             x = self.norm3(x + self.dropout3(self._network(x)))
         return x
-
-    def _attention(
-        self, x: ad.Tensor, mask: Any, padding: Any, is_causal: bool, cache: LayerCache | None
-    ) -> ad.Tensor:
-        y, _ = self.self_attn(
-            x, x, x, padding, need_weights=False, attn_mask=mask, is_causal=is_causal, cache=cache
-        )
-        dropped: ad.Tensor = self.dropout1(y)
-        return dropped
 
     def _memory(
         self, x: ad.Tensor, memory: ad.Tensor, mask: Any, padding: Any, is_causal: bool
