@@ -97,7 +97,8 @@ class Stepping(Run):
                 self._call("on_step_end")
         except BaseException:
             if randomness is not None:
-                set_random_state(self.model, randomness)
+                # Before an epoch's first step there is only what the data drew to begin it.
+                set_random_state(self.model, randomness if self._batch else self._epoch_random)
                 modules = dict(self.model.named_modules())
                 with ad.no_grad():
                     for name, buffer, value in buffers:  # written to, or replaced by another

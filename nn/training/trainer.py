@@ -307,11 +307,14 @@ class Trainer(Stepping):
             return iter(data)
         # Go through what has been, with the random numbers that it had.
         now = random_state(self.model)
-        set_random_state(self.model, self._epoch_random)
-        batches: Iterator[Any] = iter(data)
-        for _ in itertools.islice(batches, self._batch):
-            pass
-        set_random_state(self.model, now)
+        try:
+            if self._epoch_random is not None:
+                set_random_state(self.model, self._epoch_random)
+            batches: Iterator[Any] = iter(data)
+            for _ in itertools.islice(batches, self._batch):
+                pass
+        finally:
+            set_random_state(self.model, now)
         return batches
 
     def _validated(self, validation: Any) -> dict[str, float]:
