@@ -16,7 +16,7 @@ Names and meanings are those of ``torch.nn.utils.rnn``.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
@@ -376,6 +376,9 @@ def _padded(owner: str, x: Any) -> ad.Tensor:
 
 
 def _members(owner: str, sequences: Sequence[Any]) -> list[ad.Tensor]:
+    if not isinstance(sequences, Iterable):
+        message = f"{owner}: a {type(sequences).__name__} is no list of sequences"
+        raise ad.DTypeError(f"{message}. Give one: [tensor, tensor].")
     members = [as_input(owner, sequence) for sequence in sequences]
     shapes = {member.shape[1:] for member in members}
     if not members or any(member.ndim == 0 for member in members) or len(shapes) > 1:

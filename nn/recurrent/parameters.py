@@ -7,7 +7,7 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
-from nn.checks import check_known
+from nn.checks import as_input, check_known
 from nn.module import Module, Parameter
 from nn.recurrent.recurrences import Parameters
 
@@ -78,16 +78,16 @@ def collect(module: Module, suffix: str) -> Parameters:
 
 
 def check_state(owner: Module, name: str, given: Any, shape: tuple[int, ...]) -> ad.Tensor:
-    """Return an initial state as a tensor; raise ShapeError unless it has the shape."""
-    if not isinstance(given, ad.Tensor):
-        if isinstance(given, (tuple, list)) and any(isinstance(s, ad.Tensor) for s in given):
-            message = f"{owner.location()}: {name} is a {type(given).__name__} of tensors"
-            raise ad.OptionError(f"{message}. Give one tensor of shape {shape}.")
-        given = ad.asarray(given)
-    if given.shape != shape:
-        message = f"{owner.location()}: {name} is {ad.errors.describe(given)}"
+    """Return an initial state as a tensor; raise unless it has the shape and holds floats."""
+    if isinstance(given, (tuple, list)) and any(isinstance(s, ad.Tensor) for s in given):
+        message = f"{owner.location()}: {name} is a {type(given).__name__} of tensors"
+        raise ad.OptionError(f"{message}. Give one tensor of shape {shape}.")
+    found = as_input(owner, given)
+    message = f"{owner.location()}: {name} is {ad.errors.describe(found)}"
+    if found.shape != shape:
         raise ad.ShapeError(f"{message}, this input needs {shape}. Give a state of that shape.")
-    found: ad.Tensor = given
+    if found.dtype.kind not in "fc":
+        raise ad.DTypeError(f"{message} and holds no floats. Cast it: h.astype(autodiff.float32).")
     return found
 
 

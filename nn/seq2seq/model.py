@@ -78,8 +78,14 @@ class Seq2Seq(Module):
         end: int,
         teacher_forcing: float | Callable[[int], float] = 1.0,
     ) -> None:
+        if not isinstance(decoder, Decoder):
+            message = f"{self.location()}: the decoder is a {type(decoder).__name__}"
+            raise ad.DTypeError(f"{message}. Give an nn.Decoder.")
+        if not hasattr(encoder, "output_size"):
+            message = f"{self.location()}: the encoder, a {type(encoder).__name__}, has no"
+            raise ad.OptionError(f"{message} output_size. Give an nn.Encoder, or set it.")
         self.encoder, self.decoder = encoder, decoder
-        size = check_size(self, "encoder.output_size", getattr(encoder, "output_size", None), 1)
+        size = check_size(self, "encoder.output_size", encoder.output_size, 1)
         if decoder.attention is not None and decoder.memory_size != size:
             message = f"{self.location()}: the decoder attends to {decoder.memory_size} features"
             raise ad.OptionError(

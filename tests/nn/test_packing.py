@@ -146,6 +146,8 @@ def test_bad_batches():
     packed = pack_padded_sequence(ad.zeros((5, 2)), [4, 1])
     with pytest.raises(ad.DomainError, match="total_length is 3, the longest sequence has 4"):
         pad_packed_sequence(packed, total_length=3)
+    with pytest.raises(ad.DTypeError, match="pack_sequence: a int is no list of sequences"):
+        pack_sequence(3)
     with pytest.raises(ad.ShapeError, match="the sequences are none"):
         pad_sequence([])
     with pytest.raises(ad.ShapeError, match=r"\(2, 3\) float32, \(2, 4\) float32"):

@@ -429,6 +429,11 @@ def test_bad_states(kind):
         model(ad.zeros((5, 3)), given(2, 1, 4))
     with pytest.raises(ad.ShapeError, match=r"h_0 is .* needs \(2, 2, 4\)"):
         model(x, given(2, 3, 4), lengths=[5, 3])
+    whole = ad.zeros((2, 2, 4), dtype=ad.int64)
+    with pytest.raises(ad.DTypeError, match=r"h_0 is .* int64 and holds no floats"):
+        model(x, (whole, whole) if kind == "LSTM" else whole)
+    with pytest.raises(ad.DTypeError, match=rf"{kind}: an operand of type str"):
+        model(x, ("a", "b") if kind == "LSTM" else "a")
     with pytest.raises(ad.OptionError, match=r"pair|tuple"):
         model(x, ad.zeros((2, 2, 4)) if kind == "LSTM" else (ad.zeros((2, 2, 4)),) * 2)
 

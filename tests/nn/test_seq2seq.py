@@ -452,6 +452,10 @@ def test_bad_parts():
         nn.Decoder(7, 3, 4, attention="bahdanau", memory_size=4, input_feeding=True)
     with pytest.raises(ad.OptionError, match="attends to 5 features, the encoder has 4"):
         nn.Seq2Seq(encoder, nn.Decoder(7, 3, 4, attention="luong", memory_size=5), 5, 6)
+    with pytest.raises(ad.OptionError, match="the encoder, a Linear, has no output_size"):
+        nn.Seq2Seq(nn.Linear(2, 3), nn.Decoder(7, 3, 4), 5, 6)
+    with pytest.raises(ad.DTypeError, match="the decoder is a Linear"):
+        nn.Seq2Seq(encoder, nn.Linear(2, 3), 5, 6)
     with pytest.raises(ad.DomainError, match="end is 7, the decoder's vocabulary has 7 tokens"):
         nn.Seq2Seq(encoder, nn.Decoder(7, 3, 4), 5, 7)
     with pytest.raises(ad.DomainError, match=r"teacher_forcing is 1\.5"):
