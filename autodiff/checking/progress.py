@@ -72,7 +72,7 @@ def progress_bar(total: int, wanted: bool | None) -> Iterator[Progress]:
     bar = Progress(total, shown=shown, after=after)
     if shown:
         try:
-            from tqdm.auto import tqdm  # noqa: PLC0415 - optional
+            from tqdm import tqdm  # noqa: PLC0415 - optional
         except ImportError:
             pass
         else:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -149,8 +150,17 @@ def test_progress_bar(capsys):
     assert not capsys.readouterr().err
 
 
+def test_progress_in_a_notebook_needs_no_widgets(monkeypatch):
+    # tqdm.auto warns in a notebook where ipywidgets is missing: on the first check, in red.
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.delitem(sys.modules, "tqdm.auto", raising=False)
+    assert ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(2))
+    assert "tqdm.auto" not in sys.modules
+
+
 def test_progress_without_tqdm(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     ad.gradcheck(lambda x: ad.exp(x).sum(), np.ones(20), progress=True)
     shown = capsys.readouterr().err
     assert "gradcheck x: 1 of 20 entries" in shown
@@ -158,7 +168,7 @@ def test_progress_without_tqdm(capsys, monkeypatch):
 
 
 def test_a_long_check_shows_the_bar_in_a_terminal(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr("autodiff.checking.progress._AFTER", 0.0)
     ad.gradcheck(lambda *xs: sum(ad.exp(x).sum() for x in xs), [np.ones(2)] * 4)
