@@ -317,7 +317,7 @@ def test_scripts_are_small_and_plain(file):
     """What a linter would say, without one: short files and lines, nothing that parses text."""
     text = file.read_text(encoding="utf-8")
     lines = text.splitlines()
-    assert len(lines) <= 400
+    assert len(lines) <= 420
     assert max(map(len, lines)) <= 118
     assert text.endswith("\n")
     assert not re.search(

@@ -148,7 +148,9 @@ const normOf = (thing) => {
   if (!thing.gradient) return undefined;
   return thing.gradient.s[5] || thing.gradient.s[6] ? "nan" : thing.gradient.s[3];
 };
-const norms = [...boxes, ...groups].map(normOf).filter((n) => typeof n === "number" && n > 0);
+// Single parameters with next to no gradient, by their nature, don't set the scale.
+const scaled = [...boxes.filter((box) => box.kind === "operation"), ...groups];
+const norms = scaled.map(normOf).filter((n) => typeof n === "number" && n > 0);
 const normRange = norms.length
   ? [Math.floor(Math.log10(Math.min(...norms))), Math.ceil(Math.log10(Math.max(...norms)))]
   : [0, 1];
@@ -176,6 +178,7 @@ function paint(card) {
   if (card.painted === state.colour) return;
   card.painted = state.colour;
   group.classList.remove(...marks);
+  let mark = "";
   group.style.removeProperty("--tone");
   const inside = isGroup(thing) ? allBoxes(thing) : [thing];
   if (state.colour === "gradient") {
@@ -192,11 +195,15 @@ function paint(card) {
     const verdicts = inside.map((box) => data.check.boxes[box.index]).filter(Boolean);
     const has = (word) => verdicts.some(([verdict]) => verdict === word);
     if (verdicts.length) {
-      group.classList.add(has("wrong") ? "wrong" : has("right") ? "right" : "unchecked");
+      const verdict = has("wrong") ? "wrong" : has("right") ? "right" : "unchecked";
+      group.classList.add(verdict);
+      mark = {right: "✓", wrong: "✗"}[verdict];
     }
   } else if (state.colour === "difference") {
     const kinds = new Set(inside.map((box) => box.difference[0]));
     const only = kinds.size === 1 ? [...kinds][0] : "differs";
     group.classList.add(only);
+    mark = {differs: "≠", first: "−", second: "+"}[only];
   }
+  card.mark.textContent = mark || ""; // for those who don't see the colours
 }

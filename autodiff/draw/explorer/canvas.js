@@ -95,7 +95,11 @@ function toggle(id, open = !state.open.has(id)) {
   const group = things.get(id);
   const before = drawn.places.get(visible(group).id);
   if (open) {
-    state.open.add(id);
+    // Where there is nothing but one more module inside, that one is meant.
+    for (let inner = group; inner; inner = inner.boxes.length ? null : inner.groups[0]) {
+      state.open.add(inner.id);
+      if (inner.groups.length !== 1) break;
+    }
   } else {
     state.open.delete(id);
     if (state.selected && visible(things.get(state.selected)) === group) state.selected = id;

@@ -176,8 +176,9 @@ function drawCard(thing, card) {
       ),
     );
   }
-  group.append(svg("title", {text: spoken(thing)}));
-  return {thing, group, w, h, numbers};
+  const mark = svg("text", {class: "mark", x: 1, y: 6});
+  group.append(mark, svg("title", {text: spoken(thing)}));
+  return {thing, group, w, h, numbers, mark};
 }
 
 function spoken(thing) {

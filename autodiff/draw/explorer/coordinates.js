@@ -1,6 +1,6 @@
 /* Where the boxes of a layer go, and the way of each edge between them. */
 
-function assignX(vertices, layers, above, below) {
+function assignX(vertices, layers, above, below, spine) {
   const apart = layers.map((layer) =>
     layer.slice(1).map((v, i) => {
       const [a, b] = [vertices[layer[i]], vertices[v]];
@@ -16,7 +16,6 @@ function assignX(vertices, layers, above, below) {
       vertices[v].x = x;
     });
   });
-  const spine = findSpines(vertices, layers, above);
   const long = spineLengths(spine, layers);
   // Where a vertex would have to lie for the edge from or to a neighbour to be straight.
   const fromAbove = (v, {vertex, source}) =>

@@ -58,6 +58,7 @@ def page_data(
     for vertex, gradient in gradients(steps).items():
         if isinstance(gradient, Shown):  # and no tuple of several results
             scene.boxes[scene.box_of[vertex]].gradient = gradient
+    _fill_leaves(scene, pairs)
     root = next(box for box in reversed(scene.boxes) if box.output)
     if steps and isinstance(steps[0].upstream, Shown):
         root.gradient = steps[0].upstream
@@ -104,6 +105,14 @@ def _keeper(side: int) -> Any:
         return shown
 
     return keep
+
+
+def _fill_leaves(scene: Scene, pairs: list[Any]) -> None:
+    """Give leaves the values of the named tensors that they are: a graph alone has them not."""
+    arrays = {tensor.node.number: tensor.array for _, tensor in pairs if tensor.node is not None}
+    for box in scene.boxes:
+        if box.kind == "leaf" and box.vertex.value is None:
+            box.vertex.value = arrays.get(box.vertex.number or -1)
 
 
 def _value(box: Box, side: int) -> Shown | None:

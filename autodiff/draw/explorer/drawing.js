@@ -215,45 +215,13 @@ function drawNotes(step) {
   for (const edge of drawn.edges) {
     if (edge.target !== target || !bySource.has(edge.source)) continue;
     const rows = bySource.get(edge.source).flatMap((one) => noteRows(step, one));
-    const [x, top] = edge.runs[0];
-    const w =
-      18 +
-      Math.max(...rows.map(([text, kind]) => textWidth(text, kind === "small" ? 10.5 : 12, 600)));
+    const px = (kind) => (kind === "small" ? 10.5 : 12);
+    const w = 18 + Math.max(...rows.map(([text, kind]) => textWidth(text, px(kind), 600)));
     const h = 6 + rows.reduce((sum, [, kind]) => sum + (kind === "small" ? 14 : 16), 0);
-    const place = drawn.places.get(edge.source);
-    // Centred in the gap beside its parent, so that no card is covered.
-    notes.push(
-      drawn.turned
-        ? {rows, w, h, along: x, apart: h, x: place.x + place.w + 8, y: x - h / 2}
-        : {
-            rows,
-            w,
-            h,
-            along: x,
-            apart: w,
-            x: x - w / 2,
-            y: top + Math.max(3, (SPACE.gap - h) / 2 - 3),
-          },
-    );
+    notes.push({rows, w, h, edge});
   }
-  const byLine = new Map();
-  for (const note of notes) {
-    const line = Math.round(drawn.turned ? note.x : note.y);
-    if (!byLine.has(line)) byLine.set(line, []);
-    byLine.get(line).push(note);
-  }
-  for (const line of byLine.values()) {
-    line.sort((a, b) => a.along - b.along);
-    const apart = line.slice(1).map((note, i) => (note.apart + line[i].apart) / 2 + 6);
-    nearest(
-      line.map((note) => note.along),
-      line.map(() => 1),
-      apart,
-    ).forEach((at, i) => {
-      if (drawn.turned) line[i].y = at - line[i].h / 2;
-      else line[i].x = at - line[i].w / 2;
-    });
-  }
+  if (drawn.turned) placeBelow(notes, drawn.places.get(target));
+  else placeInGaps(notes);
   for (const {rows, w, h, x, y} of notes) {
     const note = svg("g", {class: "note", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`});
     note.append(svg("rect", {width: w, height: h, rx: 7}));
@@ -265,6 +233,36 @@ function drawNotes(step) {
     layer.append(note);
   }
   noteInside(step);
+}
+
+/* Every note in the gap below its parent, so that no card is covered. */
+function placeInGaps(notes) {
+  const byLine = new Map();
+  for (const note of notes) {
+    const [x, top] = note.edge.runs[0];
+    note.along = x;
+    note.y = top + Math.max(3, (SPACE.gap - note.h) / 2 - 3);
+    const line = Math.round(note.y);
+    if (!byLine.has(line)) byLine.set(line, []);
+    byLine.get(line).push(note);
+  }
+  for (const line of byLine.values()) {
+    line.sort((a, b) => a.along - b.along);
+    const apart = line.slice(1).map((note, i) => (note.w + line[i].w) / 2 + 6);
+    const wanted = line.map((note) => note.along);
+    const weights = line.map(() => 1);
+    nearest(wanted, weights, apart).forEach((at, i) => (line[i].x = at - line[i].w / 2));
+  }
+}
+
+/* From left to right gaps are too narrow: in a column below the operation. */
+function placeBelow(notes, place) {
+  notes.sort((a, b) => a.edge.runs[0][0] - b.edge.runs[0][0]);
+  let y = place.y + place.h + 8;
+  for (const note of notes) {
+    Object.assign(note, {x: place.x + place.w / 2 - note.w / 2, y});
+    y += note.h + 5;
+  }
 }
 
 function noteRows(step, one) {

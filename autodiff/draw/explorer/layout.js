@@ -151,8 +151,9 @@ function layOutLevel(group, items, links, pads) {
   }
 
   const layers = orderLayers(vertices, above, below);
-  spreadPorts(vertices, above, layers);
-  assignX(vertices, layers, above, below);
+  const spine = findSpines(vertices, layers, above);
+  spreadPorts(vertices, above, layers, spine);
+  assignX(vertices, layers, above, below, spine);
   const size = assignY(vertices, layers, below, pads);
   for (const vertex of vertices) vertex.x += pads.before - size.left;
 
@@ -275,7 +276,7 @@ function crossings(layers, below) {
 
 /* Where edges end at a box, from its centre: side by side in the order of what they come from;
    at a group, where its own layout put the ports. */
-function spreadPorts(vertices, above, layers) {
+function spreadPorts(vertices, above, layers, spine) {
   const position = [];
   layers.forEach((layer) =>
     layer.forEach((v, i) => {
@@ -290,10 +291,14 @@ function spreadPorts(vertices, above, layers) {
       return;
     }
     const sorted = [...above[i]].sort((a, b) => position[a.vertex] - position[b.vertex]);
-    const room = Math.max(0, vertex.w - 28);
-    const step = Math.min(SPACE.port, sorted.length > 1 ? room / (sorted.length - 1) : 0);
+    // What continues the longest path comes in at the centre: such paths are straight.
+    const straight = sorted.findIndex((link) => link.vertex === spine[i]);
+    const most = sorted.length - 1;
+    const centre = straight >= 0 && most < 8 ? straight : most / 2;
+    const room = Math.max(0, vertex.w / 2 - 12);
+    const step = Math.min(SPACE.port, room / Math.max(centre, most - centre, 1));
     sorted.forEach(({source}, k) => {
-      vertex.enter.set(source, (k - (sorted.length - 1) / 2) * step);
+      vertex.enter.set(source, (k - centre) * step);
     });
   });
 }

@@ -48,8 +48,9 @@ function overview() {
 
 function missingSection(missing) {
   const words = [];
-  if (missing.values)
-    words.push(`${count(missing.values, "value")} of ${boxes.length} were not recorded.`);
+  if (missing.values) {
+    words.push(`${missing.values} of ${count(boxes.length, "value")} were not recorded.`);
+  }
   if (missing.steps)
     words.push(`${count(missing.steps, "backward step")} can't be shown: ${missing.why}`);
   return el(
