@@ -3,11 +3,11 @@
 Where one operation bends, any number between the one-sided slopes is a subgradient. Where
 several do at once each chooses a subgradient of its own, and what the chain rule makes of
 those choices may lie beyond f's own slopes, although nothing is wrong: the gradient 0 of
-``relu(x) - 2 * relu(3 * x)`` at 0, say. So outputs that bend are judged one by one, and an
-output that is made of several bends may have any slope that its operations' choices give.
-Where f has a derivative all the same, as ``relu(x) - relu(-x)`` has, only that is right;
-whether it has one, points around tell: the second of three equal numbers that are sorted
-does not move with any of them, but next to the tie it does.
+``relu(x) - relu(-x) / 2`` at 0, say, where the slopes are a half and one. So outputs that bend
+are judged one by one, and an output that is made of several bends may have any slope that its
+operations' choices give. Where f has a derivative all the same, as ``relu(x) - relu(-x)`` has,
+only that is right; whether it has one, points around tell: the second of three equal numbers
+that are sorted does not move with any of them, but next to the tie it does.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def judge_at_kink(checker: Checker, k: int, sets: Sets, *, single: bool) -> AtKi
     jumps &= allowance > 100 * noise
     outside = ~(abs(computed - np.clip(computed, low, high)) <= tolerance)
     if (outside & ~jumps).any():
-        least, most = _choices(checker, sets, crossed, below.value, above.value)
+        least, most, curved = _choices(checker, sets, crossed, below.value, above.value)
         low, high = np.minimum(low, least), np.maximum(high, most)
+        tolerance = tolerance + curved
     nearest = np.clip(computed, low, high)
     inside = abs(computed - nearest) <= tolerance
     verdict = np.where(inside, KINK, WRONG)
@@ -166,8 +167,10 @@ def _one_by_one(checker: Checker, k: int, sets: Sets) -> Sets | None:
 
 def _choices(
     checker: Checker, sets: Sets, crossed: frozenset[int], below: Array, above: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Return the least and the largest slope that the crossed operations' choices give.
+
+    The third result is how far both may be off.
 
     An operation's results have slopes of their own, on both sides and at points around;
     whatever is chosen between them reaches the output times the gradient that arrives there.
@@ -213,7 +216,13 @@ def _choices(
             sides = around[:2, i]
             least[i] = min(least[i], *(sides + fall))
             most[i] = max(most[i], *(sides + rise))
-    return np.where(bends, least, below), np.where(bends, most, above)
+    curved = _BENT * np.maximum(abs(least), abs(most))  # slopes around are not those here
+    none = np.zeros_like(curved)
+    return (
+        np.where(bends, least, below),
+        np.where(bends, most, above),
+        np.where(bends, curved, none),
+    )
 
 
 def _moved(point: Sequence[Array], offset: list[Array]) -> list[Array]:

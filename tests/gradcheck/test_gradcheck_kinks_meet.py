@@ -137,3 +137,19 @@ def test_kinks_fail_says_why():
     assert (entry.computed, entry.expected, entry.error) == (0.0, 1.0, 1.0)
     assert entry.ratio > 1
     assert "at a kink with slopes 0 and 1, and kinks='fail'" in " ".join(str(report).split())
+
+
+def test_a_choice_of_operations_is_none_of_f_but_right():
+    report = ad.gradcheck(lambda x: ad.relu(x) - ad.relu(-x) / 2, np.zeros(2))
+    assert {entry.verdict for entry in report.entries} == {"kink"}
+    assert all("at a kink with slopes" in entry.reason for entry in report.entries)
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_networks_of_small_integers_have_kinks_everywhere(mode):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, w = rng.integers(-1, 2, (2, 3)) * 1.0, rng.integers(-1, 2, (3, 3)) * 1.0
+        v = rng.standard_normal((3, 2))
+        report = ad.gradcheck(lambda x, w, v: ad.relu(x @ w) @ v, (x, w, v), mode=mode, seed=seed)
+        assert report.ok
