@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 
@@ -433,6 +434,24 @@ def test_decoding_leaves_the_model_as_it_was():
         model.greedy([[99]])
     assert [module.training for module in model.modules()] == before
     assert model.steps.item() == 0
+
+
+@variants
+def test_no_cycles_hold_the_graph(options):
+    model = build("lstm", teacher_forcing=0.5, **options)
+
+    def everything():
+        model.loss(SOURCE, TARGET, SOURCE_LENGTHS, TARGET_LENGTHS).backward()
+        model.beam_search(SOURCE, SOURCE_LENGTHS, max_length=4)
+
+    everything()
+    gc.collect()
+    gc.disable()
+    try:
+        everything()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 # -- bad input -------------------------------------------------------------------------------
