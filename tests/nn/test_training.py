@@ -217,7 +217,6 @@ def test_an_optimiser_that_looks_at_the_loss_several_times():
     one = nn.Trainer(other, nn.CrossEntropyLoss(), again, accumulate=2)
     one.fit([(x, y)], 3)
     assert_same(weights(model), weights(other))
-    before = weights(other)
 
     class Bad(nn.Module):
         calls = 0
@@ -227,10 +226,25 @@ def test_an_optimiser_that_looks_at_the_loss_several_times():
             factor = math.nan if self.calls > 2 else 1.0
             return nn.functional.cross_entropy(outputs, targets) * factor
 
-    one.loss = Bad()
+    model = classifier()
+    before = weights(model)
+    optimizer = nn.optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+    bad = Bad()
     with pytest.raises(nn.DivergenceError):
-        one.fit([(x, y)], 3)
-    assert_same(before, weights(other))
+        nn.Trainer(model, bad, optimizer).fit([(x, y)], 1)
+    assert bad.calls == 3  # in the middle of the step
+    assert_same(weights(model), before)
+
+
+def test_a_schedule_that_follows_what_is_not_there():
+    model = classifier()
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    schedule = nn.optim.ReduceLROnPlateau(optimizer)
+    one = nn.Trainer(
+        model, nn.CrossEntropyLoss(), optimizer, scheduler=schedule, monitor="accuracy"
+    )
+    with pytest.raises(ad.OptionError, match=r"no 'accuracy' for the schedule. Give monitor="):
+        one.fit([problem()], 1)
 
 
 # -- schedules -----------------------------------------------------------------------------------
