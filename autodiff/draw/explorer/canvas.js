@@ -3,14 +3,34 @@
 const graph = byId("graph");
 const minimap = byId("minimap");
 const view = {x: 0, y: 0, scale: 1};
+const LARGE = 400; // cards beyond which a drawing is large
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function moveTo(x, y, scale, glide) {
   Object.assign(view, {x, y, scale: Math.min(4, Math.max(0.02, scale))});
-  world.classList.toggle("gliding", Boolean(glide) && !calm.matches);
+  const smooth = Boolean(glide) && !calm.matches && drawn.cards.size < LARGE;
+  world.classList.toggle("gliding", smooth);
   world.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
   graph.classList.toggle("far", view.scale < 0.48);
   frameMinimap();
+  cull();
+}
+
+/* Of a large drawing, only what is in view or near it is shown: browsers draw no faster. */
+function cull(all = drawn.cards.size < LARGE) {
+  if (all && !drawn.culled) return;
+  drawn.culled = !all;
+  const {width, height} = stageSize();
+  const [left, top] = [(-view.x - width / 2) / view.scale, (-view.y - height / 2) / view.scale];
+  const [right, bottom] = [left + (2 * width) / view.scale, top + (2 * height) / view.scale];
+  const show = (thing, element, {x, y, w, h}) => {
+    const seen = all || (x < right && x + w > left && y < bottom && y + h > top);
+    if (seen === !thing.hidden) return;
+    thing.hidden = !seen;
+    element.style.display = seen ? "" : "none";
+  };
+  for (const [id, card] of drawn.cards) show(card, card.group, drawn.places.get(id));
+  for (const edge of drawn.edges) show(edge, edge.path, edge.place);
 }
 
 function stageSize() {
@@ -18,11 +38,17 @@ function stageSize() {
   return {width: width || 900, height: height || 600};
 }
 
+const LEGEND = 34;
+
+function fittingScale({w, h}) {
+  const {width, height} = stageSize();
+  return Math.min(1.35, (width - 48) / w, (height - 40 - LEGEND) / h);
+}
+
 function fit(glide) {
   const {width, height} = stageSize();
-  const legend = 34;
-  const scale = Math.min(1.35, (width - 48) / drawn.w, (height - 40 - legend) / drawn.h);
-  const y = Math.max(16, (height - legend - drawn.h * scale) / 2);
+  const scale = fittingScale(drawn);
+  const y = Math.max(16, (height - LEGEND - drawn.h * scale) / 2);
   moveTo((width - drawn.w * scale) / 2, y, scale, glide);
 }
 

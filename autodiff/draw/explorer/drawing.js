@@ -2,7 +2,8 @@
 
 /* -- the whole drawing ----------------------------------------------------------- */
 
-function redraw() {
+/* Where everything visible goes; nothing is drawn yet. */
+function layOutVisible() {
   const {tree, edges} = visibleTree();
   const leaves = [];
   const frames = [];
@@ -28,13 +29,18 @@ function redraw() {
   const pads = turned
     ? {start: PADS.before + 8, end: PADS.after, before: PADS.start, after: PADS.end}
     : PADS;
-  SPACE.gap = compact ? 34 : turned ? 62 : 44;
+  SPACE.gap = turned ? 62 : 44;
   const began = performance.now();
   const found = arrange(tree, edges, pads);
   byId("graph").dataset.layoutMs = (performance.now() - began).toFixed(0);
   const swap = ({x, y, w, h}) => (turned ? {x: y, y: x, w: h, h: w} : {x, y, w, h});
   const places = new Map([...found.boxes].map(([id, box]) => [id, swap(box)]));
+  const {w, h} = swap({x: 0, y: 0, w: found.w, h: found.h});
+  return {cards, frames, edges, routes: found.routes, places, turned, w, h};
+}
 
+function redraw(geometry = layOutVisible()) {
+  const {cards, frames, edges, routes, places, turned} = geometry;
   const layer = {};
   for (const name of ["frames", "edges", "captions", "cards", "notes"]) {
     layer[name] = svg("g", {class: name});
@@ -46,7 +52,8 @@ function redraw() {
     places,
     layer,
     turned,
-    ...swap({x: 0, y: 0, w: found.w, h: found.h}),
+    w: geometry.w,
+    h: geometry.h,
   };
   for (const {id} of frames) {
     const {x, y, w, h} = places.get(id);
@@ -76,13 +83,19 @@ function redraw() {
     drawn.frames.set(id, {frame, caption, group});
   }
   const only = new Map(edges.map(([source, target, mark]) => [`${source} ${target}`, mark]));
-  for (const {source, target, runs} of found.routes) {
+  for (const {source, target, runs} of routes) {
     const path = svg("path", {
       class: `edge ${only.get(`${source} ${target}`)}`,
       d: curve(runs, turned),
     });
     layer.edges.append(path);
-    drawn.edges.push({source, target, runs, path});
+    const across = runs.map(([x]) => x);
+    const along = runs.flatMap(([, top, bottom]) => [top, bottom]);
+    const x = Math.min(...across);
+    const y = Math.min(...along);
+    const place = {x, y, w: Math.max(...across) - x, h: Math.max(...along) - y};
+    if (turned) [place.x, place.y, place.w, place.h] = [y, x, place.h, place.w];
+    drawn.edges.push({source, target, runs, path, place});
   }
   for (const [id, card] of cards) {
     const {x, y} = places.get(id);

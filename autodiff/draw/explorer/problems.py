@@ -218,23 +218,26 @@ def _unreached(
 
 def _dead_units(scene: Scene, values: Sequence[Shown | None]) -> list[dict[str, Any]]:
     """Find units that are zero for every example: columns of an activation's result."""
-    found = []
+    found: list[tuple[int, int, int, int]] = []  # box, dead units, units, examples
     for i, (box, value) in enumerate(zip(scene.boxes, values, strict=True)):
-        array = box.vertex.value
-        if box.vertex.operation not in _DEAD or value is None or isinstance(array, tuple):
+        if box.vertex.operation not in _DEAD or value is None:
             continue
-        if len(value.statistics.shape) < 2:
+        shape = value.statistics.shape
+        if len(shape) < 2 or value.statistics.zeros == 0 or shape[-1] == 0:
             continue
-        rows = np.asarray(array).reshape(-1, value.statistics.shape[-1])
-        if len(rows) < 2:
-            continue
+        rows = np.asarray(box.vertex.value).reshape(-1, shape[-1])
         dead = int((rows == 0).all(axis=0).sum())
-        if dead:
-            units = rows.shape[1]
-            text = (
-                f"{dead} of {units} units of {_label(scene, i)} are 0 for all {len(rows)} "
-                "examples: no gradient passes through them."
-            )
-            title = f"{dead} dead unit{'s' if dead > 1 else ''}"
-            found.append(_problem("dead", title, text, [i], share=dead / units))
-    return found
+        if dead and len(rows) > 1:
+            found.append((i, dead, shape[-1], len(rows)))
+    if not found:
+        return []
+    parts = [
+        f"{dead} of {units} units of {_label(scene, i)} for all {examples} examples"
+        for i, dead, units, examples in found[:_MOST_NAMED]
+    ]
+    if len(found) > _MOST_NAMED:
+        parts.append(f"and of {len(found) - _MOST_NAMED} more operations")
+    text = f"They are 0 for every example, so that no gradient passes: {'; '.join(parts)}."
+    count = sum(dead for _, dead, _, _ in found)
+    title = f"{count} dead unit{'s' if count > 1 else ''}"
+    return [_problem("dead", title, text, [i for i, *_ in found])]

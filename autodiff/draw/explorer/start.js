@@ -37,27 +37,29 @@ byId("help").addEventListener("click", showKeys);
 
 /* Open as much as can be read at once, turned the way in which more of it can. */
 function openToFit() {
-  let tried = -1;
+  let best = null;
   for (const most of [60, 36, 24, 16, 10, 0]) {
     openSome(most);
-    if (state.open.size === tried) continue;
-    tried = state.open.size;
-    const scales = {};
-    for (const direction of ["right", "down"]) {
+    if (best && state.open.size === best.open) continue;
+    const turned = ["down", "right"].map((direction) => {
       state.direction = direction;
-      redraw();
-      fit();
-      scales[direction] = view.scale;
-    }
-    if (scales.down < 0.75 && scales.right > 1.2 * scales.down) turn();
-    if (view.scale > 0.45) return;
+      const geometry = layOutVisible();
+      return {direction, geometry, scale: fittingScale(geometry), open: state.open.size};
+    });
+    const [down, right] = turned;
+    best = down.scale < 0.75 && right.scale > 1.2 * down.scale ? right : down;
+    if (best.scale > 0.45) break;
   }
+  state.direction = best.direction;
+  redraw(best.geometry);
+  fit();
 }
 
 // On paper: the whole graph, on white.
 let former = null;
 addEventListener("beforeprint", () => {
   former = {...view};
+  cull(true);
   graph.setAttribute("viewBox", `-8 -8 ${drawn.w + 16} ${drawn.h + 16}`);
   world.style.transform = "none";
 });
