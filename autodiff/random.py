@@ -489,7 +489,7 @@ def integers(
 
 
 def permutation(x: Any, *, axis: int = 0, generator: Any = None) -> Tensor:
-    """Return ``x`` in random order along an axis; for an int ``n``, of ``0 .. n - 1``.
+    """Return ``x`` in random order along an axis; for an int ``n``, the numbers below it.
 
     Gradients flow to a tensor.
 
@@ -528,7 +528,7 @@ def choice(
     axis: int = 0,
     generator: Any = None,
 ) -> Tensor:
-    """Draw entries of ``a`` along an axis; for an int ``n``, of ``0 .. n - 1``.
+    """Draw entries of ``a`` along an axis; for an int ``n``, of the numbers below it.
 
     Parameters
     ----------

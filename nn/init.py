@@ -7,13 +7,13 @@ of units that an input reaches; for a weight of shape ``(out, in, *kernel)`` the
 
 References
 ----------
-.. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
-   neural networks", AISTATS 2010.
-.. [2] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing
-   human-level performance on ImageNet classification", ICCV 2015.
-.. [3] Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, "Efficient BackProp", 1998.
-.. [4] A. Saxe, J. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of
-   learning in deep linear neural networks", ICLR 2014.
+- X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+  neural networks", AISTATS 2010.
+- K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing
+  human-level performance on ImageNet classification", ICCV 2015.
+- Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, "Efficient BackProp", 1998.
+- A. Saxe, J. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of
+  learning in deep linear neural networks", ICLR 2014.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def _fans(tensor: ad.Tensor, operation: str) -> tuple[int, int]:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
-    r"""Fill with Glorot and Bengio's "normalised" initialisation [1]_, their equation 16.
+    r"""Fill with Glorot and Bengio's "normalised" initialisation (2010), their equation 16.
 
     .. math:: W \sim U\left[-\frac{\sqrt 6}{\sqrt{n_\text{in} + n_\text{out}}},
        \frac{\sqrt 6}{\sqrt{n_\text{in} + n_\text{out}}}\right]
@@ -261,7 +261,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
-    """Fill from the normal distribution of the variance of [1]_.
+    """Fill from the normal distribution of Glorot and Bengio's variance (2010).
 
     ``std = gain * sqrt(2 / (fan_in + fan_out))``. Parameters as of
     :func:`xavier_uniform_`.
@@ -285,7 +285,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> T:
-    """Fill from ``U(-b, b)`` with ``b = gain * sqrt(3 / fan)``, for rectifiers [2]_.
+    """Fill from ``U(-b, b)``, ``b = gain * sqrt(3 / fan)``, for rectifiers (He et al., 2015).
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> T:
-    """Fill from the normal distribution with ``std = gain / sqrt(fan)``, for rectifiers [2]_.
+    """Fill from the normal distribution with ``std = gain / sqrt(fan)`` (He et al., 2015).
 
     Parameters as of :func:`kaiming_uniform_`.
     """
@@ -324,7 +324,7 @@ def kaiming_normal_(
 
 
 def lecun_normal_(tensor: T, generator: Any = None) -> T:
-    """Fill from the normal distribution with ``std = 1 / sqrt(fan_in)`` [3]_, for SELU.
+    """Fill from the normal distribution with ``std = 1 / sqrt(fan_in)`` (LeCun), for SELU.
 
     It keeps the variance of signals through a linear layer. Parameters as of
     :func:`xavier_uniform_`.
@@ -334,7 +334,7 @@ def lecun_normal_(tensor: T, generator: Any = None) -> T:
 
 
 def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
-    """Fill with a random orthogonal matrix [4]_, which changes no vector's length.
+    """Fill with a random orthogonal matrix (Saxe et al.), which changes no vector's length.
 
     The distribution is uniform over all of them (Haar's): the Q of a normal matrix, with
     the signs of R's diagonal.

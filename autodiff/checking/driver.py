@@ -73,7 +73,7 @@ def gradcheck(
     of float32 leaves (weights) that the function captured where they would make it coarser, are
     cast up for it. All that the user holds is as it was afterwards: the inputs, also on an
     exception, and the buffers, tensors and numbers of modules that f closes over, reads as
-    globals or is bound to, and the random states (:mod:`autodiff.checking.state` says which).
+    globals or is bound to, and the random states (``autodiff.checking.state`` says which).
 
     An entry is right if computed ``a`` and differenced ``R`` satisfy
     ``|a - R| <= 3 E + S + rtol max(|a|, |R|) + atol``. Both measured terms are the entry's own:

@@ -84,7 +84,7 @@ def propagate(
     -------
     dict of Node to array or Tensor
         Without an entry for a node that no gradient reached. The arrays may be shared with
-        others: see :func:`release`.
+        others: see :func:`~autodiff.engine.handover.release`.
     """
     if create_graph and not local.mode.recording:
         with enable_grad():

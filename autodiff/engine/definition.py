@@ -40,7 +40,7 @@ class Primitive:
     options : dict
         The names of the options with their defaults (``inspect.Parameter.empty``: required).
     rules : dict
-        Argument name to :class:`Rule`.
+        Argument name to :class:`~autodiff.engine.plan.Rule`.
     branches : callable or None
         ``branches(out, *arrays, **options)`` of a piecewise operation: an array that is
         constant within a smooth piece (signs, an order, a mask). None for a smooth one.

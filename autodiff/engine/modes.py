@@ -294,7 +294,7 @@ class name_scope(_ModeContext):  # noqa: N801
 class observe(_ModeContext):  # noqa: N801
     """Call a function for every node that this thread makes inside the block.
 
-    It costs nothing when no observer is there. Observers add up; see :class:`Mode` for what
+    It costs nothing when no observer is there. Observers add up; see below for what
     they are given.
 
     Parameters

@@ -160,7 +160,7 @@ def make_node(
     dtype: Any,
     scope: tuple[str, ...],
 ) -> Node:
-    """Make a node; see :class:`Node` for what it holds."""
+    """Make a node; :class:`~autodiff.engine.node.Node` says what it holds."""
     node = Node()
     node.number = clock()
     node.plan = plan

@@ -67,7 +67,7 @@ def diag(xp: Namespace, x: Array, /, k: int = 0) -> Any:
 
     Returns
     -------
-    (N + |k|, N + |k|), zero elsewhere; or the diagonal
+    ``(N + |k|, N + |k|)``, zero elsewhere; or the diagonal
 
     Raises
     ------

@@ -23,7 +23,7 @@ def cumulative_sum(
     dtype: Any = None,
     include_initial: bool = False,
 ) -> Array:
-    """Sum up along an axis: element ``i`` of the result is ``x[0] + ... + x[i]``.
+    """Sum up along an axis: element ``i`` of the result is the sum of ``x[0]`` to ``x[i]``.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def cumulative_prod(
     dtype: Any = None,
     include_initial: bool = False,
 ) -> Array:
-    """Multiply up along an axis: element ``i`` of the result is ``x[0] * ... * x[i]``.
+    """Multiply up along an axis: element ``i`` of the result is the product of ``x[0]`` to ``x[i]``.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _linear_recurrence(xp: Namespace, a: Array, b: Array, axis: int) -> Array:
 
 @primitive
 def cumulative_max(xp: Namespace, x: Array, /, axis: int | None = None) -> Array:
-    """Go up with the largest element so far: element ``i`` is ``max(x[0], ..., x[i])``.
+    """Go up with the largest element so far: element ``i`` is the largest of ``x[0]`` to ``x[i]``.
 
     Parameters
     ----------

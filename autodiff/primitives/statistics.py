@@ -150,7 +150,7 @@ def quantile(
 
     Returns
     -------
-    (*S, ...)
+    ``(*S, ...)``
         NaN where there is a NaN among the elements.
 
     Raises

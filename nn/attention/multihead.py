@@ -171,7 +171,7 @@ class MultiheadAttention(Module):
             Whether the weights are returned too; without them it is a little faster.
         attn_mask : (T, S), (N * H, T, S), optional
             Booleans, **True where a query may not look**; or floats to be added.
-            (The mask of :func:`scaled_dot_product_attention` says the opposite.)
+            (The mask of :func:`nn.functional.scaled_dot_product_attention` says the opposite.)
         average_attn_weights : bool
             Whether the weights returned are the mean over the heads.
         is_causal : bool

@@ -51,7 +51,7 @@ class PackedSequence(_Packed):
 
     Parameters
     ----------
-    data : Tensor (sum of the lengths, *)
+    data : Tensor ``(sum of the lengths, *)``
         The first elements of all sequences, then the second elements, ...
     batch_sizes : integer Tensor (T,)
         How many sequences have a step ``t``; never grows.
@@ -113,7 +113,7 @@ def pack_padded_sequence(
 
     Parameters
     ----------
-    input : Tensor (T, N, *), or (N, T, *) where ``batch_first``
+    input : Tensor ``(T, N, *)``, or ``(N, T, *)`` where ``batch_first``
     lengths : sequence of int (N,)
         Each from 1 to T.
     batch_first : bool
@@ -177,7 +177,7 @@ def pad_packed_sequence(
 
     Returns
     -------
-    Tensor (T, N, *) or (N, T, *)
+    Tensor ``(T, N, *)`` or ``(N, T, *)``
     Tensor (N,)
         The lengths, in the order in which the sequences were packed.
 
@@ -230,7 +230,7 @@ def pad_sequence(
 
     Parameters
     ----------
-    sequences : sequence of Tensors (L_n, *)
+    sequences : sequence of Tensors ``(L_n, *)``
         Alike in all axes but the first.
     batch_first : bool
         Whether the result is ``(N, T, *)`` rather than ``(T, N, *)``; T is the largest L.
@@ -274,7 +274,7 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
 
     Parameters
     ----------
-    sequences : sequence of Tensors (L_n, *)
+    sequences : sequence of Tensors ``(L_n, *)``
         Alike in all axes but the first.
     enforce_sorted : bool
         Whether the lengths must descend; see :func:`pack_padded_sequence`.

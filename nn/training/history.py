@@ -21,7 +21,7 @@ class History:
     """What happened in a training: a row of numbers for every epoch.
 
     ``history["val_loss"]`` is a column, ``history[-1]`` a row, ``history.names`` the columns:
-    "epoch", "step", "lr", "loss", the metrics, the same with "val_" before them, "seconds".
+    "epoch", "step", "lr", "loss", the metrics, the same with ``"val_"`` before them, "seconds".
 
     Attributes
     ----------

@@ -215,9 +215,10 @@ class TransformerDecoderLayer(_Layer):
 
     Parameters
     ----------
-    d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, \
+    d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first
+        As of :class:`TransformerEncoderLayer`.
     norm_first, bias, dtype, rotary
-        As of :class:`TransformerEncoderLayer`. The positions turn self-attention alone.
+        As there too. The positions turn self-attention alone.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """Batches of sequences of different lengths: the names of ``torch.nn.utils.rnn``.
 
-They are written in :mod:`nn.recurrent.packing`.
+They are written in ``nn.recurrent.packing``.
 """
 
 from nn.recurrent.packing import (

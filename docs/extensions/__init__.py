@@ -1,0 +1,1 @@
+"""What Sphinx does here that no package of it does."""

@@ -1,0 +1,62 @@
+# ruff: noqa: INP001 - a program beside the pages, no module of a package
+"""What is gathered before the pages are built, into folders that git ignores.
+
+``reference/``   pages from the packages' ``__all__``
+``notebooks/``   the course's notebooks, and a page that lists them
+``_made/``       explorer pages, which the pages show in frames
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import reference
+
+DOCS = Path(__file__).resolve().parent
+COURSE = DOCS.parent / "notebooks"
+
+
+def main() -> None:
+    """Gather everything."""
+    reference.write(DOCS / "reference")
+    notebooks(DOCS / "notebooks")
+
+
+def _heading(notebook: Path) -> tuple[str, str]:
+    """Return a notebook's title, and the paragraph under it."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    text = "".join("".join(cells[0]["source"]) if cells else "")
+    title, _, rest = text.partition("\n")
+    return title.lstrip("# ").strip(), rest.strip().partition("\n\n")[0]
+
+
+def notebooks(folder: Path) -> None:
+    """Mirror the course's notebooks, as they are stored: with what they gave."""
+    folder.mkdir(exist_ok=True)
+    there = sorted(COURSE.glob("[0-9]*.ipynb"))
+    for path in folder.glob("*.ipynb"):
+        if path.name not in {notebook.name for notebook in there}:
+            path.unlink()
+    lines = ["# The course", ""]
+    lines += [
+        "Deep learning's first weeks, in the order in which a course takes them: from one neuron",
+        "to the Transformer. Each runs in under two minutes on two cores; `make notebooks`",
+        "runs them all anew.",
+        "",
+    ]
+    for notebook in there:
+        copy = folder / notebook.name
+        if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
+            shutil.copyfile(notebook, copy)
+        title, question = _heading(notebook)
+        lines += [f"[{title}]({notebook.name})", f": {question}" if question else ": ", ""]
+    if there:
+        lines += ["```{toctree}", ":hidden:", ""]
+        lines += [notebook.stem for notebook in there] + ["```", ""]
+    else:
+        lines += ["The notebooks are being written.", ""]
+    page = folder / "index.md"
+    if not page.exists() or page.read_text(encoding="utf-8") != "\n".join(lines):
+        page.write_text("\n".join(lines), encoding="utf-8")
