@@ -2,5 +2,5 @@
 
 from benchmarks import overhead, training_step
 
-overhead.main()
+overhead.main([])
 training_step.main([])

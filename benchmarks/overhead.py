@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from benchmarks.record import options, write
 from benchmarks.timing import interleaved, table
 
 LENGTH = 1000
@@ -108,7 +109,7 @@ SYSTEMS = {
 }
 
 
-def measure(shape: tuple[int, ...], kind: str, rounds: int) -> None:
+def measure(shape: tuple[int, ...], kind: str, rounds: int) -> dict[str, Any]:
     start = np.ones(shape, np.float32)
     runs: dict[str, Callable[[], Any]] = {"NumPy, no tape|forward": bare(start, kind)}
     for name, make in SYSTEMS.items():
@@ -124,14 +125,17 @@ def measure(shape: tuple[int, ...], kind: str, rounds: int) -> None:
             rows[name] = {"forward": forward, "backward": both - forward, "both": both}
     rows["NumPy, no tape"] = {"forward": each["NumPy, no tape|forward"]}
     title = f"chain of {LENGTH} operations, {kind}, shape {shape}"
-    table(f"{title}  [µs per operation]", rows, "PyTorch eager")
+    return table(f"{title}  [µs per operation]", rows, "PyTorch eager")
 
 
-def main(rounds: int = 15) -> None:
-    for shape in ((8,), ()):
-        for kind in ("x*w+b", "tanh"):
-            measure(shape, kind, rounds)
+def main(arguments: list[str]) -> None:
+    parser = options(__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    given = parser.parse_args(arguments)
+    kinds = ("x*w+b", "tanh")
+    tables = [measure(shape, kind, given.rounds) for shape in ((8,), ()) for kind in kinds]
+    write(given.json, tables, given.machine)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

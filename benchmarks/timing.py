@@ -30,8 +30,13 @@ def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> dic
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def table(title: str, rows: Mapping[str, Mapping[str, float]], base: str) -> None:
-    """Print one row a system: each column's figure, and its ratio to the base system's."""
+def table(
+    title: str, rows: Mapping[str, Mapping[str, float]], base: str
+) -> dict[str, str | Mapping[str, Mapping[str, float]]]:
+    """Print one row a system: each column's figure, and its ratio to the base system's.
+
+    What is returned is the same, to be recorded.
+    """
     columns = list(next(iter(rows.values())))
     if base not in rows:  # a peer that is not installed
         base = next(iter(rows))
@@ -48,3 +53,4 @@ def table(title: str, rows: Mapping[str, Mapping[str, float]], base: str) -> Non
             else:
                 cells.append(f"{value:>20.2f}")
         print(f"  {name:<26}" + "".join(cells))
+    return {"title": title, "base": base, "rows": rows}

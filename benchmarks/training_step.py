@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.models import MODELS, Model, Perceptron
+from benchmarks.record import options, write
 from benchmarks.systems import SYSTEMS, Step
 from benchmarks.timing import interleaved, table
 
@@ -72,9 +73,13 @@ def resident_steps(system: str, model: str) -> None:
     print(json.dumps(resident("VmHWM") - before))
 
 
-def main(words: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    parser = options(__doc__)
+    parser.add_argument("words", nargs="*", help="only models whose names have one of them")
+    given = parser.parse_args(arguments)
+    tables = []
     for name, model in MODELS.items():
-        if words and not any(word in name for word in words):
+        if given.words and not any(word in name for word in given.words):
             continue
         steps = available(model)
         medians = interleaved(steps, rounds(model))
@@ -83,7 +88,8 @@ def main(words: list[str]) -> None:
             rows[system] = {"step, ms": 1e3 * seconds}
             if not system.startswith("matmuls"):
                 rows[system]["peak memory, MiB"] = peak_growth(system, name)
-        table(f"training step, {name}", rows, BASE)
+        tables.append(table(f"training step, {name}", rows, BASE))
+        write(given.json, tables, given.machine)
 
 
 if __name__ == "__main__":

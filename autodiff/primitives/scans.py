@@ -73,7 +73,7 @@ def cumulative_prod(
     dtype: Any = None,
     include_initial: bool = False,
 ) -> Array:
-    """Multiply up along an axis: element ``i`` of the result is the product of ``x[0]`` to ``x[i]``.
+    """Multiply up along an axis: element ``i`` of the result is the product up to ``x[i]``.
 
     Parameters
     ----------
