@@ -377,3 +377,12 @@ def test_it_prints(visit, explored, tmp_path):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 249)"
     assert not page.is_visible("#transport")
     assert len(page.pdf()) > 5_000
+
+
+def test_modules_show_a_gradient_when_it_has_arrived(visit, explored):
+    page = visit(explored)
+    press(page, "c", "b")
+    module = page.locator('.card.module[aria-label^="Module MLP"]')
+    assert "nogradient" in module.get_attribute("class")
+    press(page, "End")
+    assert "nogradient" not in module.get_attribute("class")

@@ -59,7 +59,7 @@ class Shown:
             found["m"] = [rows, columns, text, number(limit)]
         if self.cut:
             found["cut"] = self.cut
-        if self.entries.size > 1 and self.exact is None:
+        if self.entries.size > 8:
             low, high = float(self.entries.min()), float(self.entries.max())
             if 0.0 < high / 2 - low / 2 < 1e300:
                 where = ((self.entries - low) * (_BINS / (high - low))).astype(np.int64)

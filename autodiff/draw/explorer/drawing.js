@@ -168,7 +168,8 @@ function update() {
     }
     paint(card);
     if (isGroup(thing)) {
-      group.classList.toggle("nogradient", walking && step.phase === "forward");
+      const here = thing.results.every((index) => gradientNow(boxes[index]) !== undefined);
+      group.classList.toggle("nogradient", walking && !here);
       continue;
     }
     if (numbers.value) write(numbers.value, computed ? numbers.value.final : null);
@@ -176,6 +177,8 @@ function update() {
       const now = gradientNow(thing);
       const known = now !== undefined && now !== null;
       write(numbers.gradient, known ? format(Array.isArray(now) ? now[0] : now) : null);
+      const partial = known && !resting() && !sameDigest(now, digest(thing.gradient));
+      numbers.gradient.part.classList.toggle("partial", partial);
     }
   }
   for (const [id, {frame, caption}] of drawn.frames) {
@@ -227,7 +230,9 @@ function drawNotes(step) {
   const notes = [];
   for (const edge of drawn.edges) {
     if (edge.target !== target || !bySource.has(edge.source)) continue;
-    const rows = bySource.get(edge.source).flatMap((one) => noteRows(step, one));
+    const found = bySource.get(edge.source);
+    const rows = found.flatMap((one) => noteRows(step, one));
+    if (drawn.turned) rows.unshift([`to ${shorten(titleOf(boxes[found[0].box]))}`, "small"]);
     const px = (kind) => (kind === "small" ? 10.5 : 12);
     const w = 18 + Math.max(...rows.map(([text, kind]) => textWidth(text, px(kind), 600)));
     const h = 6 + rows.reduce((sum, [, kind]) => sum + (kind === "small" ? 14 : 16), 0);

@@ -66,7 +66,7 @@ function stepCard(step) {
     const row = el(
       "div",
       {class: "contribution"},
-      el("div", {class: "to"}, "to ", link(boxes[one.box], operandName(one))),
+      el("div", {class: "to"}, "to ", link(boxes[one.box]), el("i", {text: one.operand})),
     );
     row.append(el("p", {class: "rule", text: one.rule}));
     if (isNumber(one.value) && isNumber(one.local) && isNumber(step.up)) {
