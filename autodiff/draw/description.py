@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -208,9 +208,9 @@ def _collect(output: Node) -> list[Node]:
     return sorted(seen.values(), key=lambda node: node.number)
 
 
-def _given_names(names: Names | None) -> dict[int, str]:
+def _given_names(names: Names | None) -> dict[Hashable, str]:
     pairs = names.items() if isinstance(names, Mapping) else names or ()
-    found = {}
+    found: dict[Hashable, str] = {}
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Handle)):
             message = "draw: names must be a mapping of names to tensors, or pairs of both"
@@ -220,10 +220,14 @@ def _given_names(names: Names | None) -> dict[int, str]:
     return found
 
 
-def _memory(array: Any) -> int:
-    """Identify a constant's array, of which an operation may have kept a view."""
+def _memory(array: Any) -> tuple[int, int, int]:
+    """Identify a constant's array, of which an operation may have kept a reshaped view.
+
+    Where it begins and how much it holds tell rows of one array apart.
+    """
     base = getattr(array, "base", None)
-    return id(array if base is None else base)
+    pointer = getattr(array, "__array_interface__", {"data": (0,)})["data"][0]
+    return id(array if base is None else base), pointer, getattr(array, "size", 1)
 
 
 def operands_of(node: Node) -> list[tuple[str, Any]]:
@@ -286,7 +290,7 @@ def _add_operation(
     description: Description,
     node: Node,
     places: dict[int, int],
-    given: dict[int, str],
+    given: dict[Hashable, str],
     value: Any,
 ) -> int:
     """Add an operation, the constants among its operands, and its result if that is shown."""
@@ -341,7 +345,9 @@ def _chosen(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
     }
 
 
-def _finish(description: Description, output: Handle, place: int, given: dict[int, str]) -> None:
+def _finish(
+    description: Description, output: Handle, place: int, given: dict[Hashable, str]
+) -> None:
     """Make the drawn tensor the last vertex, a box of its own."""
     node = output.node
     assert node is not None  # noqa: S101 - `describe_graph` has seen to it

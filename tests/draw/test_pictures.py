@@ -139,6 +139,15 @@ def test_norms_of_arrays_are_shown_where_all_are_known():
     ]  # of data and weight; labels have no norm
 
 
+def test_rows_of_one_constant_keep_their_own_names():
+    x = ad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    w = ad.tensor([1.0, 2.0], requires_grad=True)
+    first, second = x[0], x[1]
+    description = draw.describe_graph(w * first + w * second, {"first": first, "second": second})
+    names = [vertex.name for vertex in description.vertices if vertex.kind == "constant"]
+    assert names == ["first", "second"]
+
+
 def test_names_given_to_intermediate_results_get_a_box():
     x = ad.ones(3, requires_grad=True)
     h = ad.exp(x)
