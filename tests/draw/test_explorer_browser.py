@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -389,6 +391,19 @@ def test_it_prints(visit, explored, tmp_path):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 249)"
     assert not page.is_visible("#transport")
     assert len(page.pdf()) > 5_000
+
+
+def test_the_readmes_picture_of_it_is_made_by_a_command(tmp_path):
+    docs = Path(__file__).parent.parent.parent / "docs"
+    # A process of its own: two drivers of browsers do not fit into one.
+    call = f"import runpy, pathlib; made = runpy.run_path({str(docs / 'pictures.py')!r});"
+    call += f"made['explorer'](pathlib.Path({str(tmp_path)!r}))"
+    environment = {**os.environ, "CHROMIUM": CHROMIUM}
+    subprocess.run([sys.executable, "-c", call], check=True, timeout=60, env=environment)
+    for file in (tmp_path / "explorer.png", docs / "explorer.png"):
+        picture = file.read_bytes()
+        assert picture[16:24] == (1200).to_bytes(4, "big") + (760).to_bytes(4, "big")
+        assert len(picture) < 200_000
 
 
 def test_modules_show_a_gradient_when_it_has_arrived(visit, explored):

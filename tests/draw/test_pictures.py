@@ -367,9 +367,17 @@ def test_save_writes_svg_and_dot(tmp_path):
 
 def test_the_readmes_picture_is_made_by_a_command(tmp_path):
     docs = Path(__file__).parent.parent.parent / "docs"
-    runpy.run_path(str(docs / "pictures.py"))["main"](tmp_path)
+    runpy.run_path(str(docs / "pictures.py"))["neuron"](tmp_path)
     made = (tmp_path / "neuron.svg").read_text(encoding="utf-8")
     assert made == (docs / "neuron.svg").read_text(encoding="utf-8")
+
+
+def test_without_a_browser_the_explorers_picture_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    docs = Path(__file__).parent.parent.parent / "docs"
+    with pytest.raises(SystemExit, match="apt-get install chromium"):
+        runpy.run_path(str(docs / "pictures.py"))["explorer"](tmp_path)
 
 
 def test_bad_input():
