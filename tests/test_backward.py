@@ -1128,3 +1128,58 @@ def test_a_pass_that_a_users_rule_breaks_frees_nothing():
     broken.clear()
     y.backward()
     assert x.grad.tolist() == [6.0, 6.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[:, i],
+        lambda x, i: x[..., i : i + 2, :],
+        lambda x, i: x[[i, 0, i]],
+        lambda x, i: x[:, [0, i, 0]],
+        lambda x, i: x[x.detach() > 0],
+        lambda x, i: ad.take(x, [i, i, -1], axis=1),
+        lambda x, i: ad.take(x, [i, -i, 59], axis=None),
+        lambda x, i: x.mT[i],
+        lambda x, i: x[None][0, i] if i else x,
+    ],
+)
+def test_the_gradients_of_slices_add_up(read):
+    """Slices of one array share one gradient array; it is nobody else's."""
+    data = np.random.default_rng(0).normal(size=(3, 4, 5))
+    weights = np.random.default_rng(1).normal(size=(3,))
+
+    def loss(x):
+        return sum(((read(x, i) ** 2).sum() * weights[i] for i in range(3)), (x**3).sum())
+
+    def dense(x):
+        """Compute the same without the in-place way: operations that were made by one hand."""
+        y = x * 1.0
+        return sum(((read(y, i) ** 2).sum() * weights[i] for i in range(3)), (y**3).sum())
+
+    one, other, kept = (ad.tensor(data, requires_grad=True) for _ in range(3))
+    loss(one).backward()
+    (gradient,) = ad.grad(dense(other), [other], create_graph=True)  # by rules on tensors
+    np.testing.assert_allclose(one.grad.numpy(), gradient.detach().numpy(), rtol=1e-12)
+    value = loss(kept)
+    kept.grad = np.ones_like(data)
+    before = kept.grad
+    value.backward(retain_graph=True)
+    value.backward()
+    np.testing.assert_allclose(kept.grad.numpy(), 1 + 2 * one.grad.numpy(), rtol=1e-12)
+    assert np.all(before.numpy() == 1)
+
+
+def test_slices_do_not_write_into_a_gradient_that_others_hold():
+    x = ad.tensor(np.arange(4.0), requires_grad=True)
+    seed = np.ones(4)
+    seen = []
+    y = x * 1.0
+    y.register_hook(seen.append)
+    z = y + 0.0  # its gradient is its operand's too
+    total = ad.concat([z, y[:2], y[1:3]])
+    total.backward(ad.asarray(np.concatenate([seed, seed])))
+    assert x.grad.tolist() == [2.0, 3.0, 2.0, 1.0]
+    assert seen[0].tolist() == [2.0, 3.0, 2.0, 1.0]
+    assert seed.tolist() == [1.0] * 4

@@ -143,7 +143,22 @@ def propagate(
             conjugate = node.dtype.kind == "c"
             position = -1
             try:
-                for position, call in node.plan.steps:
+                adder = node.plan.adder
+                if adder is not None and not create_graph and _in_place(g, node, anomaly):
+                    parent = inputs[0]
+                    if wanted is None or parent in running or parent in wanted:
+                        total = grads.get(parent)
+                        if total is None:
+                            total = xp.zeros(parent.shape, dtype=parent.dtype)
+                        elif parent not in owned:
+                            total = xp.array(total)
+                        adder(xp, total, g, saved)
+                        grads[parent] = total
+                        owned.add(parent)
+                    steps: Any = ()
+                else:
+                    steps = node.plan.steps
+                for position, call in steps:
                     parent = inputs[position]
                     if wanted is not None and parent not in running and parent not in wanted:
                         continue
@@ -186,6 +201,12 @@ def propagate(
     if wanted is None:
         found.update(grads)  # what arrived at nodes older than `since`
     return found
+
+
+def _in_place(g: Any, node: Node, anomaly: bool) -> bool:
+    """Tell whether a gradient can be added into its operand's as it is, unseen by others."""
+    parent: Any = node.inputs[0]
+    return not anomaly and g.dtype == parent.dtype and parent.dtype.kind != "c"
 
 
 def _leading_to(wanted: Collection[Node], order: list[Node]) -> set[Node]:

@@ -44,12 +44,15 @@ class Primitive:
     branches : callable or None
         ``branches(out, *arrays, **options)`` of a piecewise operation: an array that is
         constant within a smooth piece (signs, an order, a mask). None for a smooth one.
+    adder : callable or None
+        ``adder(xp, total, g, ...)`` adds the first operand's gradient into an array, in place.
     analytic : bool
         Whether the forward is an analytic function, and computes it of complex arrays too: what
         gradient checking's complex step needs.
     """
 
     branches: Callable[..., Any] | None = None
+    adder: Callable[..., Any] | None = None
     analytic = False
 
     def __init__(self, name: str, forward: Callable[..., Any], *, differentiable: bool) -> None:

@@ -7,6 +7,7 @@ only the first factor needs a gradient keeps the second factor and nothing else.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,11 +44,14 @@ class Plan:
     saves_arrays : bool
         Whether operands or the result are kept, beside shapes and options: only then is
         there something to free after a backward pass.
+    adder : callable or None
+        Where the first operand alone needs a gradient and the primitive says how to add it in
+        place: ``adder(xp, total, g, saved)``.
     missing : tuple of int
         The positions, of those in ``steps``, whose rule was never declared: it raises.
     """
 
-    __slots__ = ("keep", "missing", "primitive", "reads", "saves_arrays", "steps")
+    __slots__ = ("adder", "keep", "missing", "primitive", "reads", "saves_arrays", "steps")
 
     def __init__(self, primitive: Primitive, mask: tuple[bool, ...]) -> None:
         self.primitive = primitive
@@ -61,6 +65,10 @@ class Plan:
         self.saves_arrays = any(name == "out" or name in primitive.arrays for name in reads)
         self.missing = tuple(i for i, rule in rules if rule.argument not in primitive.rules)
         self.steps = tuple((i, _compile_call(rule, reads, i)) for i, rule in rules)
+        self.adder: Callable[..., Any] | None = None
+        if primitive.adder is not None and [i for i, _ in rules] == [0]:
+            names = tuple(inspect.signature(primitive.adder).parameters)[3:]
+            self.adder = _compile_call(Rule("", primitive.adder, names), reads, 0, "total, g")
 
 
 # Both functions below write a lambda out as source, as dataclasses and named tuples do for
@@ -80,9 +88,11 @@ def _compile_keep(primitive: Primitive, reads: list[str]) -> Callable[..., tuple
     return eval(text, {"_shape": np.shape})  # type: ignore[no-any-return] # noqa: S307
 
 
-def _compile_call(rule: Rule, reads: list[str], position: int) -> Callable[..., Any]:
+def _compile_call(
+    rule: Rule, reads: list[str], position: int, gradients: str = "g"
+) -> Callable[..., Any]:
     arguments = [
         f"saved[{reads.index(name)}]" if name in reads else str(position) for name in rule.reads
     ]
-    text = ", ".join(["xp", "g", *arguments])
-    return eval(f"lambda xp, g, saved: rule({text})", {"rule": rule.function})  # type: ignore[no-any-return] # noqa: S307
+    text = ", ".join(["xp", gradients, *arguments])
+    return eval(f"lambda xp, {gradients}, saved: rule({text})", {"rule": rule.function})  # type: ignore[no-any-return] # noqa: S307

@@ -92,6 +92,15 @@ class Operation(Generic[P, R]):
         """
         raise NotImplementedError
 
+    def adds(self, function: F, /) -> F:
+        """Declare how the gradient of the first operand is added into an array, in place.
+
+        For a rule that writes into zeros, where most of the sum would be of zeros:
+        ``function(xp, total, g, ...)`` reads by name what the rule reads. The backward pass
+        of first order then keeps one array for all the slices of an operand.
+        """
+        raise NotImplementedError
+
     def branches(self, function: F, /) -> F:
         """Declare on which side of its kinks a piecewise operation is.
 
@@ -122,6 +131,14 @@ def _vjp(primitive: Primitive) -> Callable[..., Any]:
     return vjp
 
 
+def _adds(primitive: Primitive) -> Callable[[F], F]:
+    def adds(function: F) -> F:
+        primitive.adder = function
+        return function
+
+    return adds
+
+
 def _branches(primitive: Primitive) -> Callable[[F], F]:
     def branches(function: F) -> F:
         primitive.branches = function
@@ -147,7 +164,12 @@ def _declare(
     else:
         apply = apply_any(primitive)
     _dress(apply, forward, primitive.name, by_name=True)
-    vars(apply).update(primitive=primitive, vjp=_vjp(primitive), branches=_branches(primitive))
+    vars(apply).update(
+        primitive=primitive,
+        vjp=_vjp(primitive),
+        adds=_adds(primitive),
+        branches=_branches(primitive),
+    )
     if primitive.ours:
         primitives[primitive.name] = primitive
         _publish(primitive.name, apply, primitive.forward)

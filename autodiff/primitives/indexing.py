@@ -97,6 +97,11 @@ def _(xp: Namespace, g: Array, x_shape: Shape, index: Any) -> Array:
     return xp.scatter(g, index, x_shape)
 
 
+@getitem.adds
+def _(xp: Namespace, total: Array, g: Array, index: Any) -> None:
+    add_at(xp, total, plain_index(index), g)
+
+
 @primitive
 def scatter(xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: bool = False) -> Array:
     """Add elements up at an index of an array of zeros: the transpose of ``x[index]``.
@@ -122,13 +127,23 @@ def scatter(xp: Namespace, x: Array, /, index: Any, shape: Shape, *, unique: boo
     if unique or not may_repeat(index):
         out[index] = x
     else:
-        rows, row = _rows(xp, index, tuple(out.shape))
+        add_at(xp, out, index, x)
+    return out
+
+
+def add_at(xp: Namespace, total: Array, index: Any, x: Array) -> None:
+    """Add elements up at an index of an array, in place."""
+    if not may_repeat(index):
+        total[index] += x
+    elif not total.flags.c_contiguous:
+        xp.add.at(total, index, x)
+    else:
+        rows, row = _rows(xp, index, tuple(total.shape))
         x = xp.broadcast_to(x, (*rows.shape, *row))
         size = math.prod(row)
         places = (rows * size)[..., None] + xp.arange(size) if row else rows
         # On one axis `add.at` is several times as fast as on more.
-        xp.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1))
-    return out
+        xp.add.at(total.reshape(-1), places.reshape(-1), x.reshape(-1))
 
 
 @scatter.vjp

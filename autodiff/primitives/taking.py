@@ -13,7 +13,7 @@ from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import IndexingError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
-from autodiff.primitives.indexing import plain_index
+from autodiff.primitives.indexing import add_at, plain_index
 from autodiff.primitives.shapes import axis_of
 
 __all__ = ["gather", "index_add", "put_along_axis", "scatter_add", "take", "take_along_axis"]
@@ -58,6 +58,15 @@ def _(xp: Namespace, g: Array, x_shape: Shape, indices: Any, axis: int | None) -
     if axis is None:
         return xp.scatter(g, indices, (math.prod(x_shape),)).reshape(x_shape)
     return xp.scatter(g, (slice(None),) * (axis % len(x_shape)) + (indices,), x_shape)
+
+
+@take.adds
+def _(xp: Namespace, total: Array, g: Array, indices: Any, axis: int | None) -> None:
+    if axis is None:
+        places = xp.asarray(plain_index(indices)) % total.size  # from the front, not the end
+        add_at(xp, total, xp.unravel_index(places, total.shape), g)
+    else:
+        add_at(xp, total, (slice(None),) * (axis % total.ndim) + (plain_index(indices),), g)
 
 
 @standard(analytic=True)
