@@ -13,7 +13,7 @@ help:
 	@echo "make test       all tests, with coverage"
 	@echo "make notebooks  run the course's notebooks anew"
 	@echo "make docs       the documentation, into docs/_build/html"
-	@echo "make lint       ruff, mypy, import contracts"
+	@echo "make lint       ruff, mypy, import contracts; oxlint for the explorer's scripts"
 	@echo "make format     let ruff format the code"
 	@echo "make bench      speed and memory beside PyTorch, HIPS autograd, MyGrad, micrograd"
 	@echo "make build      a wheel and a source archive in dist/"
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@mkdir -p build
+	cat autodiff/draw/explorer/*.js tests/draw/explorer_layouts.js > build/explorer.js
+	$(BIN)/oxlint --no-ignore --format=unix build/explorer.js
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -314,7 +314,7 @@ def test_it_shows_itself_in_a_notebook():
 
 @pytest.mark.parametrize("file", sorted(FILES.glob("*.*s")), ids=lambda file: file.name)
 def test_scripts_are_small_and_plain(file):
-    """What a linter would say, without one: short files and lines, nothing that parses text."""
+    """Short files and lines, and nothing that parses text; the rest is the linter's."""
     text = file.read_text(encoding="utf-8")
     lines = text.splitlines()
     assert len(lines) <= 420
@@ -327,3 +327,23 @@ def test_scripts_are_small_and_plain(file):
     if file.suffix == ".js":
         assert "\t" not in text
         assert not re.search(r"\bvar\s|[^=!]==[^=]|console\.", text)
+
+
+def test_the_pages_files_agree_on_their_names():
+    """What is styled exists, what is looked up exists, and no colour is missing or idle."""
+    style = (FILES / "explorer.css").read_text(encoding="utf-8")
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    html = (FILES / "explorer.html").read_text(encoding="utf-8")
+    script = "".join(file.read_text(encoding="utf-8") for file in sorted(FILES.glob("*.js")))
+    selectors = re.sub(r"\{[^{}]*\}", "{}", style)
+    for name in set(re.findall(r"[.#]([a-z][\w-]*)", selectors)):
+        assert re.search(rf"\b{name}\b", html + script), f"{name} is styled, and nowhere made"
+    identifiers = re.findall(r'id="([\w-]+)"', html)
+    assert len(identifiers) == len(set(identifiers))
+    assert set(re.findall(r'byId\("([\w-]+)"\)', script)) <= set(identifiers)
+    defined = set(re.findall(r"(--[a-z-]+)(?=:)", style + script))
+    defined |= set(re.findall(r'"(--[a-z-]+)"', script))
+    assert set(re.findall(r"var\((--[a-z-]+)", style)) <= defined
+    assert set(re.findall(r"(--[a-z-]+)(?=:)", style)) <= set(
+        re.findall(r"var\((--[a-z-]+)", style)
+    )

@@ -57,6 +57,26 @@ CROSSINGS = """() => {
 }"""
 
 
+# Declarations and selectors that mean nothing; those for other browsers are left out.
+UNKNOWN_TO_CSS = """(style) => {
+  const found = [];
+  const plain = style.replace(/\\/\\*[^]*?\\*\\//g, "").replace(/@page[^}]*}/g, "");
+  for (const [, selectors, body] of plain.matchAll(/([^{};]+){([^{}]*)}/g)) {
+    if (!selectors.includes("-moz-") && !CSS.supports(`selector(${selectors.trim()})`) &&
+        selectors.split(/,(?![^(]*\\))/).some((one) => !CSS.supports(`selector(${one.trim()})`))) {
+      found.push(selectors.trim());
+    }
+    for (const line of body.split(";").map((one) => one.trim()).filter(Boolean)) {
+      const [name, ...value] = line.split(":");
+      if (!CSS.supports(name.trim(), value.join(":").replace("!important", "").trim())) {
+        found.push(line);
+      }
+    }
+  }
+  return found;
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
@@ -308,6 +328,26 @@ def test_dark_mode_follows_the_system_and_the_button(visit):
     assert paper(dark) < 150
     press(dark, "t")
     assert paper(dark) > 600
+
+
+def test_browsers_that_know_no_two_colours_show_the_light_ones(browser, tmp_path):
+    html = draw.explore(neuron()).html.replace("light-dark(", "no-such-function(")
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    page = browser.new_page(color_scheme="dark")
+    page.goto((tmp_path / "page.html").as_uri())
+    colours = "(one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).color]"
+    assert page.evaluate(f"({colours})(document.body)") == ["rgb(251, 251, 249)", "rgb(27, 33, 48)"]
+    page.close()
+
+
+def test_the_browser_understands_every_line_of_the_style(browser):
+    """What it doesn't understand it leaves out, and says nothing."""
+    style = (Path(draw.__file__).parent / "explorer" / "explorer.css").read_text(encoding="utf-8")
+    page = browser.new_page()
+    unknown = page.evaluate(UNKNOWN_TO_CSS, style)
+    assert unknown == []
+    assert page.evaluate(UNKNOWN_TO_CSS, "a { colour: red; color: rde; } b::beforr { color: red; }")
+    page.close()
 
 
 def test_layouts_of_random_graphs_have_no_faults(browser):

@@ -217,7 +217,7 @@ function orderLayers(vertices, above, below) {
   }
   let best = layers.map((layer) => [...layer]);
   let fewest = crossings(best, below);
-  let current = best.map((layer) => [...layer]);
+  const current = best.map((layer) => [...layer]);
   const sweeps = Math.min(MOST_SWEEPS, Math.max(4, Math.round(12000 / vertices.length)));
   for (let sweep = 0; sweep < sweeps && fewest > 0; sweep++) {
     const down = sweep % 2 === 0;
@@ -256,7 +256,7 @@ function crossings(layers, below) {
   for (let rank = 0; rank + 1 < layers.length; rank++) {
     const position = new Map(layers[rank + 1].map((v, i) => [v, i + 1]));
     const size = layers[rank + 1].length;
-    const tree = new Array(size + 1).fill(0); // Fenwick: how many ends lie at or left of i
+    const tree = Array.from({length: size + 1}, () => 0); // Fenwick: how many ends lie at or left of i
     let passed = 0;
     for (const v of layers[rank]) {
       const ends = below[v].map(({vertex}) => position.get(vertex));

@@ -161,7 +161,6 @@ const first = (thing) => (isGroup(thing) ? allBoxes(thing)[0].index : thing.inde
 /* -- numbers and words ----------------------------------------------------------- */
 
 const isNumber = (value) => typeof value === "number" || ["nan", "inf", "-inf"].includes(value);
-const isFinite_ = (value) => typeof value === "number";
 
 /* As %.4g writes it, with a real minus sign. */
 function format(value, digits = 4) {
@@ -199,10 +198,6 @@ function titleOf(thing) {
   return thing.kind === "leaf" ? "tensor" : "constant";
 }
 
-const pathOf = (thing) =>
-  ancestors(thing)
-    .reverse()
-    .map((group) => group.name);
 const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 
 /* Write what a step hands on: a number, or an array's norm. */

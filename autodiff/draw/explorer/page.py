@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def render(data: dict[str, Any]) -> str:
     scripts = "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
     parts = {
         "title": escape(str(data["title"])),
-        "style": _read("explorer.css"),
+        "style": _with_fallback(_read("explorer.css")),
         "data": text,
         "script": f'"use strict";\n(() => {{\n{scripts}\n}})();',
     }
@@ -172,6 +173,16 @@ def render(data: dict[str, Any]) -> str:
         pieces += [before, parts[name]]
     # Lone surrogates can't be written; in JSON their escapes mean the same.
     return "".join([*pieces, page]).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _with_fallback(style: str) -> str:
+    """Add the light colours for browsers from before 2024, which don't know ``light-dark()``."""
+    light = re.findall(r"(--[a-z-]+: )light-dark\((#\w+), #\w+\);", style)
+    colours = " ".join(f"{name}{colour};" for name, colour in light)
+    return (
+        f"{style}@supports not (color: light-dark(#fff, #000)) {{\n"
+        f"  :root {{ color-scheme: light; {colours} }}\n}}\n"
+    )
 
 
 def _read(name: str) -> str:
