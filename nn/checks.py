@@ -15,7 +15,8 @@ import autodiff as ad
 from nn.module import Module
 
 __all__ = [
-    "as_floats", "as_input", "check_features", "check_known", "check_positive",
+    "as_floats", "as_input", "check_features", "check_known",
+    "check_numbers", "check_positive",
     "check_probability", "check_size", "name_of",
 ]  # fmt: skip
 
@@ -35,6 +36,15 @@ def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> in
         message = f"{name_of(owner)}: {name} is {value!r}"
         raise ad.OptionError(f"{message}. Give a whole number, {least} or more.")
     return size
+
+
+def check_numbers(owner: Module | str, name: str, values: Any) -> tuple[int, ...]:
+    """Return whole numbers as a tuple; raise OptionError unless they are a sequence of such."""
+    try:
+        return tuple(map(operator.index, values))
+    except TypeError:
+        message = f"{name_of(owner)}: {name} is {values!r}"
+        raise ad.OptionError(f"{message}. Give a sequence of whole numbers.") from None
 
 
 def check_probability(owner: Module | str, name: str, value: Any) -> float:

@@ -211,7 +211,7 @@ class ModuleDict(Module):
     def __init__(
         self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
     ) -> None:
-        self.update(modules or {})
+        self.update({} if modules is None else modules)
 
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ARG002
         """Raise: a dict does not say which of its modules is applied."""
@@ -219,7 +219,11 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules, or put them in the place of those of the same keys."""
-        named = dict(modules)
+        try:
+            named = dict(modules)
+        except (TypeError, ValueError):
+            message = f"{type(self).__name__}: a {type(modules).__name__} has no modules by name"
+            raise ad.OptionError(f"{message}. Give a dict, or pairs of name and module.") from None
         for key, module in named.items():
             self._check_part(key, module)
         for key, module in named.items():

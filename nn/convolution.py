@@ -178,6 +178,7 @@ class Conv1d(_Convolution):
     _axes = 1
 
 
+@ad.errors.typed_calls
 def conv1d(
     input: Any,
     weight: Any,
@@ -200,6 +201,7 @@ def conv1d(
     return _function("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@ad.errors.typed_calls
 def conv2d(
     input: Any,
     weight: Any,

@@ -25,6 +25,8 @@ class Dropout(Module):
     ----------
     p : float
         The probability of dropping an element, from 0 to 1.
+    inplace : bool
+        Taken as PyTorch's layer takes it; the input is never written into.
     generator : numpy.random.Generator, optional
         The source of randomness; at first the one that ``autodiff.random.seed`` sets.
 
@@ -38,20 +40,29 @@ class Dropout(Module):
     tensor([1., 1.], dtype=float32)
     """
 
-    def __init__(self, p: float = 0.5, generator: Any = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Any = None) -> None:
+        del inplace
         self.p = check_probability(self, "p", p)
         self.generator = generator
 
     def forward(self, x: Any) -> ad.Tensor:
         """Drop elements of ``x``; return it as it is in evaluation mode."""
-        return dropout(as_floats(self, x), self.p, self.training, self.generator)
+        return dropout(as_floats(self, x), self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Return the probability."""
         return f"p={self.p:g}"
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Any = None) -> ad.Tensor:
+@ad.errors.typed_calls
+def dropout(
+    input: Any,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
+) -> ad.Tensor:
     """Set each element to zero with probability ``p`` and scale the others by ``1 / (1 - p)``.
 
     Parameters
@@ -61,6 +72,8 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Any = 
         From 0 to 1.
     training : bool
         Where False, the input is returned as it is.
+    inplace : bool
+        Taken as PyTorch's function takes it; the input is never written into.
     generator : numpy.random.Generator, optional
 
     Raises
@@ -75,6 +88,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Any = 
     >>> dropout(ad.ones(3), 1.0)
     tensor([0., 0., 0.], dtype=float32)
     """
+    del inplace
     p = check_probability("dropout", "p", p)
     x = as_floats("dropout", input)
     if not training or p == 0:

@@ -120,6 +120,7 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
+@ad.errors.typed_calls
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> ad.Tensor:
     """Look vectors up by their indices.
 

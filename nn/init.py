@@ -56,21 +56,25 @@ def _check_tensor(tensor: Any) -> None:
         raise ad.DTypeError(f"{message}. Give a parameter, or autodiff.zeros(shape).")
 
 
+@ad.errors.typed_calls
 def constant_(tensor: T, val: float) -> T:
     """Fill with one value."""
     return _fill(tensor, val)
 
 
+@ad.errors.typed_calls
 def zeros_(tensor: T) -> T:
     """Fill with zeros."""
     return _fill(tensor, 0.0)
 
 
+@ad.errors.typed_calls
 def ones_(tensor: T) -> T:
     """Fill with ones."""
     return _fill(tensor, 1.0)
 
 
+@ad.errors.typed_calls
 def eye_(tensor: T) -> T:
     """Fill a matrix with ones on the diagonal and zeros elsewhere: a layer that hands on.
 
@@ -86,6 +90,7 @@ def eye_(tensor: T) -> T:
     return _fill(tensor, ad.eye(*tensor.shape, dtype=tensor.dtype))
 
 
+@ad.errors.typed_calls
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -> T:
     """Fill from the uniform distribution on ``[a, b)``.
 
@@ -109,6 +114,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -
     )
 
 
+@ad.errors.typed_calls
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> T:
     """Fill from the normal distribution.
 
@@ -134,6 +140,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = Non
     )
 
 
+@ad.errors.typed_calls
 def trunc_normal_(
     tensor: T,
     mean: float = 0.0,
@@ -182,6 +189,7 @@ _GAINS = {
 }
 
 
+@ad.errors.typed_calls
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor by which a nonlinearity wants its weights' standard deviation grown.
 
@@ -225,6 +233,7 @@ def _fans(tensor: ad.Tensor, operation: str) -> tuple[int, int]:
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
 
+@ad.errors.typed_calls
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     r"""Fill with Glorot and Bengio's "normalised" initialisation (2010), their equation 16.
 
@@ -260,6 +269,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     return uniform_(tensor, -bound, bound, generator)
 
 
+@ad.errors.typed_calls
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     """Fill from the normal distribution of Glorot and Bengio's variance (2010).
 
@@ -278,6 +288,7 @@ def _kaiming_std(tensor: ad.Tensor, a: float, mode: str, nonlinearity: str, name
     return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
 
 
+@ad.errors.typed_calls
 def kaiming_uniform_(
     tensor: T,
     a: float = 0.0,
@@ -308,6 +319,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@ad.errors.typed_calls
 def kaiming_normal_(
     tensor: T,
     a: float = 0.0,
@@ -323,6 +335,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, std, generator)
 
 
+@ad.errors.typed_calls
 def lecun_normal_(tensor: T, generator: Any = None) -> T:
     """Fill from the normal distribution with ``std = 1 / sqrt(fan_in)`` (LeCun), for SELU.
 
@@ -333,6 +346,7 @@ def lecun_normal_(tensor: T, generator: Any = None) -> T:
     return normal_(tensor, 0.0, 1 / math.sqrt(max(1, fan_in)), generator)
 
 
+@ad.errors.typed_calls
 def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     """Fill with a random orthogonal matrix (Saxe et al.), which changes no vector's length.
 

@@ -169,6 +169,7 @@ class Bilinear(Module):
         return f"{self.in1_features}, {self.in2_features}, {self.out_features}{without}"
 
 
+@ad.errors.typed_calls
 def linear(input: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     """Map the last axis by a matrix: ``input @ weight.mT + bias``.
 
@@ -192,6 +193,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     return y if bias is None else y + bias
 
 
+@ad.errors.typed_calls
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     r"""Compute :math:`x_1^\top A_o\, x_2 + b_o` for each output; see :class:`nn.Bilinear`.
 

@@ -131,7 +131,7 @@ def _norm(given: Any, units: int, dtype: Any) -> Module:
 def _initializer(given: Any) -> Callable[[Any], Any] | None:
     if given is None or (callable(given) and not isinstance(given, type)):
         return given
-    if given not in _INITS:
+    if not isinstance(given, str) or given not in _INITS:
         known = ", ".join(map(repr, _INITS))
         message = f"MLP: the init {given!r} is unknown"
         raise ad.OptionError(f"{message}. Give one of {known}, or a function of nn.init.")

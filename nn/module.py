@@ -7,11 +7,13 @@ the attributes' names, joined by dots, exactly as in PyTorch.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
+from nn.calls import Checked, bare, checked
 from nn.parameter import Parameter
 from nn.state import IncompatibleKeys, StateDictError, join, load, own_buffers, own_parameters, walk
 from nn.state import state as state_of
@@ -65,7 +67,7 @@ class _Hooks(NamedTuple):
     after: list[Callable[..., Any]]
 
 
-class Module:
+class Module(Checked):
     """The base of all layers and models.
 
     A subclass assigns parameters and submodules to attributes and defines ``forward``.
@@ -112,6 +114,10 @@ class Module:
         self.__dict__.update(training=True, _persistent={}, _paths=(-1, {}), _hooks=None)
         return self
 
+    @checked
+    def __init__(self) -> None:
+        """Do nothing: a subclass may call it or not, and takes no arguments without its own."""
+
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ARG002
         """Compute the output: what a subclass defines."""
         message = f"{type(self).__name__} has no forward method"
@@ -129,6 +135,8 @@ class Module:
                     return _call_with_hooks(self, self._hooks, args, options)
                 return self.forward(*args, **options)
         except Exception as error:
+            if isinstance(error, TypeError) and not isinstance(error, ad.AutodiffError):
+                _check_call(self, args, options, error)
             # An error of an operation doesn't know the module; the innermost one says it.
             if len(modules) > 1 and not hasattr(error, "__notes__"):
                 here = self.location()
@@ -501,6 +509,20 @@ def _path(caller: Module, module: Module) -> str:
         paths = {id(found): name for name, found in caller.named_modules()}
         caller._paths = (version, paths)  # noqa: SLF001
     return paths.get(id(module), "")
+
+
+def _check_call(
+    module: Module, args: tuple[Any, ...], options: dict[str, Any], error: TypeError
+) -> None:
+    """Raise OptionError where the arguments do not fit the forward function."""
+    signature = inspect.signature(module.forward)
+    try:
+        signature.bind(*args, **options)
+    except TypeError as misfit:
+        given = [*map(ad.errors.describe, args)]
+        given += [f"{name}={ad.errors.describe(value)}" for name, value in options.items()]
+        message = f"{module.location()}: {misfit}: it is called with ({', '.join(given)})"
+        raise ad.OptionError(f"{message}. Give {bare(signature)}.") from error
 
 
 def _call_with_hooks(

@@ -366,6 +366,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}{affine}"
 
 
+@ad.errors.typed_calls
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -393,6 +394,7 @@ def layer_norm(
     return _layer_norm("layer_norm", input, tuple(normalized_shape), weight, bias, eps)
 
 
+@ad.errors.typed_calls
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> ad.Tensor:
@@ -417,6 +419,7 @@ def rms_norm(
     return _rms_norm("rms_norm", input, tuple(normalized_shape), weight, eps)
 
 
+@ad.errors.typed_calls
 def batch_norm(
     input: Any,
     running_mean: ad.Tensor | None,
@@ -466,6 +469,7 @@ def batch_norm(
     )
 
 
+@ad.errors.typed_calls
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> ad.Tensor:

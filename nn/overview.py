@@ -95,6 +95,7 @@ class Summary:
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
+@ad.errors.typed_calls
 def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
     """Call a model once, and tabulate what its modules give and cost.
 

@@ -256,6 +256,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     _axes = 1
 
 
+@ad.errors.typed_calls
 def max_pool1d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -275,6 +276,7 @@ def max_pool1d(
     return MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
 
 
+@ad.errors.typed_calls
 def max_pool2d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -294,6 +296,7 @@ def max_pool2d(
     return MaxPool2d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
 
 
+@ad.errors.typed_calls
 def avg_pool1d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -313,6 +316,7 @@ def avg_pool1d(
     return AvgPool1d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
 
 
+@ad.errors.typed_calls
 def avg_pool2d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -332,6 +336,7 @@ def avg_pool2d(
     return AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
 
 
+@ad.errors.typed_calls
 def adaptive_avg_pool1d(
     input: Any,
     output_size: int | Sequence[int | None] | None,
@@ -347,6 +352,7 @@ def adaptive_avg_pool1d(
     return AdaptiveAvgPool1d(output_size).forward(input)
 
 
+@ad.errors.typed_calls
 def adaptive_avg_pool2d(
     input: Any,
     output_size: int | Sequence[int | None] | None,

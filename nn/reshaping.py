@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.checks import as_input, name_of
+from nn.checks import as_input, check_numbers, name_of
 from nn.module import Module
 
 __all__ = ["Flatten", "Unflatten"]
@@ -30,8 +30,8 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim = _whole(self, "start_dim", start_dim)
-        self.end_dim = _whole(self, "end_dim", end_dim)
+        self.start_dim = operator.index(start_dim)
+        self.end_dim = operator.index(end_dim)
 
     def forward(self, x: Any) -> ad.Tensor:
         """Join the axes; raise ShapeError where there are none from start to end."""
@@ -70,8 +70,8 @@ class Unflatten(Module):
     """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
-        self.dim = _whole(self, "dim", dim)
-        self.unflattened_size = tuple(_whole(self, "a size", n) for n in unflattened_size)
+        self.dim = operator.index(dim)
+        self.unflattened_size = check_numbers(self, "unflattened_size", unflattened_size)
         negative = [n for n in self.unflattened_size if n < 0]
         if not self.unflattened_size or negative not in ([], [-1]):
             message = f"Unflatten: the sizes {self.unflattened_size} are none or ambiguous"
@@ -95,11 +95,3 @@ class Unflatten(Module):
     def extra_repr(self) -> str:
         """Return axis and sizes."""
         return f"{self.dim}, {self.unflattened_size}"
-
-
-def _whole(owner: Module, name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        message = f"{name_of(owner)}: {name} is {value!r}"
-        raise ad.OptionError(f"{message}. Give a whole number.") from None

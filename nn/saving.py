@@ -52,6 +52,7 @@ class FileFormatError(ad.AutodiffError, ValueError):
     """A file that is damaged, or none that :func:`save` or safetensors wrote."""
 
 
+@ad.errors.typed_calls
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write a module's state, or any nested state, to a file.
 
@@ -100,6 +101,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     write_whole(path, data)
 
 
+@ad.errors.typed_calls
 def load(path: str | os.PathLike[str]) -> Any:
     """Read a file that :func:`save` wrote, or any file of safetensors.
 

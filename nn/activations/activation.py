@@ -22,7 +22,11 @@ class Activation(Module):
     function: ClassVar[Callable[..., ad.Tensor]]
     _options: tuple[str, ...] = ()
 
-    def __init__(self, inplace: bool = False, **options: Any) -> None:
+    def __init__(self, inplace: bool = False) -> None:
+        del inplace
+
+    def _keep(self, inplace: bool = False, **options: Any) -> None:
+        """Make attributes of the function's options."""
         del inplace
         self._options = tuple(options)
         vars(self).update(options)

@@ -115,7 +115,7 @@ class Hardtanh(Activation):
         if not min_val < max_val:
             message = f"Hardtanh: min_val = {min_val!r} is not below max_val = {max_val!r}"
             raise ad.DomainError(f"{message}. Exchange them.")
-        super().__init__(inplace, min_val=min_val, max_val=max_val)
+        self._keep(inplace, min_val=min_val, max_val=max_val)
 
 
 class Softsign(Activation):
@@ -157,7 +157,7 @@ class Softmax(Activation):
     function = staticmethod(softmax)
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+        self._keep(dim=dim)
 
 
 class LogSoftmax(Activation):
@@ -181,7 +181,7 @@ class LogSoftmax(Activation):
     function = staticmethod(log_softmax)
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+        self._keep(dim=dim)
 
 
 class Softmin(Activation):
@@ -204,7 +204,7 @@ class Softmin(Activation):
     function = staticmethod(softmin)
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+        self._keep(dim=dim)
 
 
 class Softmax2d(Module):
@@ -247,4 +247,4 @@ class GLU(Activation):
     function = staticmethod(glu)
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+        self._keep(dim=dim)

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 
+@ad.errors.typed_calls
 def hardshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     """``x`` where ``abs(x) > lambd``, and 0 elsewhere.
 
@@ -31,6 +32,7 @@ def hardshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     return ad.masked(x, ad.logical_not(ad.abs(x) <= lambd))
 
 
+@ad.errors.typed_calls
 def softshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     """``x`` moved towards 0 by ``lambd``, and 0 where it would cross 0.
 
@@ -43,6 +45,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     return y
 
 
+@ad.errors.typed_calls
 def tanhshrink(input: Any) -> ad.Tensor:
     """``x - tanh(x)``.
 
@@ -55,6 +58,7 @@ def tanhshrink(input: Any) -> ad.Tensor:
     return y
 
 
+@ad.errors.typed_calls
 def threshold(input: Any, threshold: float, value: float) -> ad.Tensor:
     """``x`` where it is above the threshold, ``value`` elsewhere.
 
@@ -66,6 +70,7 @@ def threshold(input: Any, threshold: float, value: float) -> ad.Tensor:
     return ad.where(x <= threshold, value, x)
 
 
+@ad.errors.typed_calls
 def prelu(input: Any, weight: Any) -> ad.Tensor:
     """``x`` where it is positive, ``weight * x`` elsewhere.
 
@@ -91,22 +96,26 @@ def prelu(input: Any, weight: Any) -> ad.Tensor:
     return _leaking(x, slope)
 
 
+@ad.errors.typed_calls
 def rrelu(
     input: Any,
     lower: float = 1 / 8,
     upper: float = 1 / 3,
     training: bool = False,
+    inplace: bool = False,
+    *,
     generator: Any = None,
 ) -> ad.Tensor:
     """``x`` where it is positive, ``a x`` elsewhere, with a random slope while training.
 
     ``a`` is drawn for each element between ``lower`` and ``upper``; it is their mean where
-    ``training`` is False.
+    ``training`` is False. ``inplace`` changes nothing: the input is never written into.
 
     >>> from nn.functional import rrelu
     >>> rrelu([-1.0, 2.0], 0.25, 0.75)
     tensor([-0.5,  2. ], dtype=float32)
     """
+    del inplace
     x = ad.asarray(input)
     if not training:
         return ad.leaky_relu(x, (lower + upper) / 2)
@@ -120,6 +129,7 @@ def _leaking(x: ad.Tensor, slope: ad.Tensor) -> ad.Tensor:
     return y
 
 
+@ad.errors.typed_calls
 def glu(input: Any, dim: int = -1) -> ad.Tensor:
     """Gate one half of an axis with the other: ``a * sigmoid(b)``.
 
@@ -136,16 +146,19 @@ def glu(input: Any, dim: int = -1) -> ad.Tensor:
     return y
 
 
+@ad.errors.typed_calls
 def softmax(input: Any, dim: int = -1) -> ad.Tensor:
     """``autodiff.softmax`` along the axis ``dim``, under PyTorch's name for it."""
     return ad.softmax(input, axis=dim)
 
 
+@ad.errors.typed_calls
 def log_softmax(input: Any, dim: int = -1) -> ad.Tensor:
     """``autodiff.log_softmax`` along the axis ``dim``, under PyTorch's name for it."""
     return ad.log_softmax(input, axis=dim)
 
 
+@ad.errors.typed_calls
 def softmin(input: Any, dim: int = -1) -> ad.Tensor:
     """``softmax(-x)``: the smallest gets the most.
 

@@ -86,7 +86,7 @@ class LeakyReLU(Activation):
     function = staticmethod(ad.leaky_relu)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(inplace, negative_slope=negative_slope)
+        self._keep(inplace, negative_slope=negative_slope)
 
 
 class PReLU(Module):
@@ -158,7 +158,7 @@ class RReLU(Activation):
         if not lower <= upper:
             message = f"RReLU: lower = {lower!r} is above upper = {upper!r}"
             raise ad.DomainError(f"{message}. Exchange them.")
-        super().__init__(inplace, lower=lower, upper=upper)
+        self._keep(inplace, lower=lower, upper=upper)
 
     def forward(self, x: Any) -> ad.Tensor:
         """Apply the function, with random slopes while training."""
@@ -190,7 +190,7 @@ class ELU(Activation):
     function = staticmethod(ad.elu)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace, alpha=alpha)
+        self._keep(inplace, alpha=alpha)
 
 
 class CELU(Activation):
@@ -216,7 +216,7 @@ class CELU(Activation):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         if not alpha:
             raise ad.DomainError("CELU: alpha is 0. Give another number.")
-        super().__init__(inplace, alpha=alpha)
+        self._keep(inplace, alpha=alpha)
 
 
 class SELU(Activation):
@@ -262,7 +262,7 @@ class GELU(Activation):
         if approximate not in ("none", "tanh"):
             message = f"GELU: approximate {approximate!r} is unknown"
             raise ad.OptionError(f"{message}. Give 'none' or 'tanh'.")
-        super().__init__(approximate=approximate)
+        self._keep(approximate=approximate)
 
 
 class SiLU(Activation):
@@ -322,7 +322,7 @@ class Softplus(Activation):
     function = staticmethod(ad.softplus)
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=check_positive(self, "beta", beta), threshold=threshold)
+        self._keep(beta=check_positive(self, "beta", beta), threshold=threshold)
 
 
 class Hardswish(Activation):
@@ -361,7 +361,7 @@ class Threshold(Activation):
     function = staticmethod(threshold)
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(inplace, threshold=threshold, value=value)
+        self._keep(inplace, threshold=threshold, value=value)
 
 
 class Maxout(Module):

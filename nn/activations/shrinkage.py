@@ -46,7 +46,7 @@ class Softshrink(Activation):
     function = staticmethod(softshrink)
 
     def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=check_positive(self, "lambd", lambd, or_zero=True))
+        self._keep(lambd=check_positive(self, "lambd", lambd, or_zero=True))
 
 
 class Hardshrink(Activation):
@@ -70,4 +70,4 @@ class Hardshrink(Activation):
     function = staticmethod(hardshrink)
 
     def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
+        self._keep(lambd=lambd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.checks import check_size
 from nn.module import Module
 
@@ -68,7 +69,7 @@ def _check_same(kept: ad.Tensor, keys: ad.Tensor) -> None:
         )
 
 
-class KeyValueCache:
+class KeyValueCache(Checked):
     """Keys and values of every attention layer of a model, for the positions read so far.
 
     Without it each generated token costs a pass over all tokens before; with it, a pass over

@@ -21,6 +21,7 @@ from nn.dropout import dropout
 __all__ = ["attend", "scaled_dot_product_attention"]
 
 
+@ad.errors.typed_calls
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

@@ -116,6 +116,9 @@ class MultiheadAttention(Module):
         self.dropout = check_probability(self, "dropout", dropout)
         self.batch_first = bool(batch_first)
         self.add_zero_attn = bool(add_zero_attn)
+        if rotary is not None and not isinstance(rotary, RotaryPositions):
+            message = f"{self.location()}: rotary is a {type(rotary).__name__}"
+            raise ad.OptionError(f"{message}. Give nn.RotaryPositions(size of a head), or None.")
         if rotary is not None and rotary.dim != self.head_dim:
             message = f"{self.location()}: rotary turns {rotary.dim} features, a head has"
             raise ad.OptionError(f"{message} {self.head_dim}. Give RotaryPositions of that size.")

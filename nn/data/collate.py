@@ -12,6 +12,7 @@ import autodiff as ad
 __all__ = ["default_collate", "pad_collate"]
 
 
+@ad.errors.typed_calls
 def default_collate(examples: Sequence[Any], *, indices: Sequence[int] | None = None) -> Any:
     """Stack examples along a new first axis.
 
@@ -45,6 +46,7 @@ def default_collate(examples: Sequence[Any], *, indices: Sequence[int] | None = 
     return _collated("default_collate", _stack, examples, indices)
 
 
+@ad.errors.typed_calls
 def pad_collate(
     examples: Sequence[Any], *, padding_value: float = 0, indices: Sequence[int] | None = None
 ) -> Any:

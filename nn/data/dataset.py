@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 import autodiff as ad
+from nn.calls import Checked
+from nn.checks import check_numbers, check_size
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
 
@@ -50,7 +51,7 @@ class Dataset(Protocol):
         """Return one example."""
 
 
-class TensorDataset:
+class TensorDataset(Checked):
     """Tensors whose first axes count the same examples.
 
     A batch is taken by one index into each tensor, not example by example.
@@ -101,7 +102,7 @@ class TensorDataset:
         return f"TensorDataset({', '.join(map(ad.errors.describe, self.tensors))})"
 
 
-class Subset:
+class Subset(Checked):
     """Some examples of a dataset.
 
     Parameters
@@ -123,8 +124,9 @@ class Subset:
     """
 
     def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
+        check_dataset("Subset", dataset)
         self.dataset = dataset
-        self.indices = np.asarray(list(map(operator.index, indices)), dtype=np.intp)
+        self.indices = np.asarray(check_numbers("Subset", "indices", indices), dtype=np.intp)
         count = len(dataset)
         wrong = self.indices[(self.indices < -count) | (self.indices >= count)]
         if wrong.size:
@@ -159,6 +161,7 @@ class Subset:
         return f"Subset({len(self)} of {len(self.dataset)} examples)"
 
 
+@ad.errors.typed_calls
 def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
     """Split a dataset at random into parts that don't overlap.
 
@@ -185,8 +188,13 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
     >>> sorted([*train, *validation])
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
+    check_dataset("random_split", dataset)
     count = len(dataset)
-    given = list(lengths)
+    given = list(lengths) if isinstance(lengths, Iterable) else [lengths]
+    if not all(isinstance(length, (int, float)) and math.isfinite(length) for length in given):
+        message = f"random_split: the lengths are {given}"
+        raise ad.OptionError(f"{message}. Give whole numbers, or shares that sum to 1.")
+    seed = check_size("random_split", "seed", seed)
     sizes = [int(length) for length in given]
     if any(isinstance(length, float) for length in given) and math.isclose(sum(given), 1):
         sizes = [math.floor(count * share + 1e-9) for share in given]
@@ -198,3 +206,10 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
     order = np.random.default_rng(seed).permutation(count)
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def check_dataset(owner: str, dataset: Any) -> None:
+    """Raise OptionError unless it has a length and gives examples."""
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        message = f"{owner}: the dataset is a {type(dataset).__name__}"
+        raise ad.OptionError(f"{message}. Give something with __len__ and __getitem__.")

@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.checks import check_size
 from nn.data.collate import default_collate, pad_collate
-from nn.data.dataset import Dataset
+from nn.data.dataset import Dataset, check_dataset
 from nn.data.order import cut, shuffled
 from nn.data.prefetch import ahead
 
 __all__ = ["DataLoader"]
 
 
-class DataLoader:
+class DataLoader(Checked):
     """Batches of a dataset.
 
     Each ``for`` loop over it is one epoch. The order depends on the seed and the number of
@@ -87,9 +88,7 @@ class DataLoader:
         batch_sampler: Iterable[Any] | None = None,
         prefetch: int = 0,
     ) -> None:
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            message = f"DataLoader: the dataset is a {type(dataset).__name__}"
-            raise ad.OptionError(f"{message}. Give something with __len__ and __getitem__.")
+        check_dataset("DataLoader", dataset)
         if batch_sampler is not None and (batch_size != 1 or shuffle or drop_last):
             message = (
                 "DataLoader: batch_sampler goes with neither batch_size, shuffle nor drop_last"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.checks import check_size
 
 __all__ = ["BucketBatchSampler", "cut", "shuffled"]
@@ -24,7 +25,7 @@ def cut(order: Any, batch_size: int, drop_last: bool) -> list[Any]:
     return [order[i : i + batch_size] for i in range(0, stop, batch_size)]
 
 
-class BucketBatchSampler:
+class BucketBatchSampler(Checked):
     """Batches of sequences of about one length, so that little is padded.
 
     The shuffled examples are taken in pools of many batches; in each pool the examples are

@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 
+@ad.errors.typed_calls
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -70,6 +71,7 @@ def _log(x: ad.Tensor) -> ad.Tensor:
     return ad.where(least, ad.log(ad.where(least, x, 1.0)), -100.0)
 
 
+@ad.errors.typed_calls
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -160,7 +162,7 @@ class BCELoss(Loss):
         super().__init__(reduction)
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
@@ -193,7 +195,7 @@ class BCEWithLogitsLoss(Loss):
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
         self.register_buffer("pos_weight", None if pos_weight is None else ad.asarray(pos_weight))
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return binary_cross_entropy_with_logits(
             input,

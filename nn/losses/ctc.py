@@ -11,6 +11,7 @@ from nn.losses.loss import Loss, check_reduction, describe_call, operands, reduc
 __all__ = ["CTCLoss", "ctc_loss"]
 
 
+@ad.errors.typed_calls
 def ctc_loss(
     log_probs: Any,
     targets: Any,
@@ -238,7 +239,7 @@ class CTCLoss(Loss):
         super().__init__(reduction)
         self.blank, self.zero_infinity = blank, zero_infinity
 
-    def compute(
+    def forward(
         self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any
     ) -> ad.Tensor:
         """Return the loss."""

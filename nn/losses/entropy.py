@@ -13,6 +13,7 @@ __all__ = ["CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss"]
 _NAMES = ("input", "target")
 
 
+@ad.errors.typed_calls
 def cross_entropy(
     input: Any,
     target: Any,
@@ -96,6 +97,7 @@ def cross_entropy(
         return _reduced(chosen, share, reduction)
 
 
+@ad.errors.typed_calls
 def nll_loss(
     input: Any,
     target: Any,
@@ -304,7 +306,7 @@ class CrossEntropyLoss(_OfClasses):
         check_probability(self, "label_smoothing", label_smoothing)
         self.label_smoothing = label_smoothing
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return cross_entropy(
             input,
@@ -338,7 +340,7 @@ class NLLLoss(_OfClasses):
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return nll_loss(
             input,

@@ -29,6 +29,7 @@ __all__ = [
 _OF_BATCHES = (*REDUCTIONS, "batchmean")
 
 
+@ad.errors.typed_calls
 def kl_div(
     input: Any, target: Any, *, reduction: str = "mean", log_target: bool = False
 ) -> ad.Tensor:
@@ -72,6 +73,7 @@ def kl_div(
         return reduced(losses, reduction)
 
 
+@ad.errors.typed_calls
 def gaussian_nll_loss(
     input: Any,
     target: Any,
@@ -137,6 +139,7 @@ def gaussian_nll_loss(
         return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
 
+@ad.errors.typed_calls
 def poisson_nll_loss(
     input: Any,
     target: Any,
@@ -211,7 +214,7 @@ class KLDivLoss(Loss):
         super().__init__(reduction)
         self.log_target = log_target
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
@@ -237,7 +240,7 @@ class GaussianNLLLoss(Loss):
         super().__init__(reduction)
         self.full, self.eps = full, eps
 
-    def compute(self, input: Any, target: Any, var: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any, var: Any) -> ad.Tensor:
         """Return the loss."""
         return gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
@@ -270,7 +273,7 @@ class PoissonNLLLoss(Loss):
         super().__init__(reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return poisson_nll_loss(
             input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction

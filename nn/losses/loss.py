@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import autodiff as ad
@@ -25,21 +27,14 @@ class Loss(Module):
 
     reductions = REDUCTIONS
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls):
+            cls.forward = _located(cls.forward)  # type: ignore[method-assign]
+
     def __init__(self, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
-
-    def compute(self, *given: Any) -> ad.Tensor:  # noqa: ARG002
-        """Call the loss function with the layer's options: what a subclass defines."""
-        message = f"{type(self).__name__} has no compute method"
-        raise NotImplementedError(f"{message}. Define compute(self, ...) in the class.")
-
-    def forward(self, *given: Any) -> ad.Tensor:
-        """Return the loss of an output (and what else the function takes) and a target."""
-        try:
-            return self.compute(*given)
-        except (ad.ShapeError, ad.DTypeError, ad.DomainError, ad.OptionError) as error:
-            raise type(error)(f"{self.location()}: {error}") from error
 
     def extra_repr(self) -> str:
         """Return the options, where they are numbers, words or switches."""
@@ -51,17 +46,30 @@ class Loss(Module):
         )
 
 
+def _located(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the errors of a forward function say where the layer is."""
+
+    @wraps(forward)
+    def call(self: Loss, *args: Any, **options: Any) -> Any:
+        try:
+            return forward(self, *args, **options)
+        except (ad.ShapeError, ad.DTypeError, ad.DomainError, ad.OptionError) as error:
+            raise type(error)(f"{self.location()}: {error}") from error
+
+    return call
+
+
 def check_reduction(operation: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise OptionError for an unknown reduction."""
-    if reduction not in known:
+    if not isinstance(reduction, str) or reduction not in known:
         message = f"{operation}: the reduction {reduction!r} is unknown"
         raise ad.OptionError(f"{message}. Give {', '.join(map(repr, known))}.")
 
 
 def check_positive(operation: str, name: str, value: float) -> None:
     """Raise DomainError unless an option is above 0."""
-    if not value > 0:
-        raise ad.DomainError(f"{operation}: {name} is {value}. Give a number above 0.")
+    if not isinstance(value, (int, float)) or not value > 0:
+        raise ad.DomainError(f"{operation}: {name} is {value!r}. Give a number above 0.")
 
 
 def operands(operation: str, *given: Any, names: tuple[str, ...]) -> list[ad.Tensor]:

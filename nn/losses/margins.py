@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 
+@ad.errors.typed_calls
 def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -58,6 +59,7 @@ def hinge_embedding_loss(
         return reduced(ad.where(like, x, ad.relu(margin - x)), reduction)
 
 
+@ad.errors.typed_calls
 def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -110,6 +112,7 @@ def cosine_embedding_loss(
         return reduced(ad.where(like, 1 - cosine, ad.relu(cosine - margin)), reduction)
 
 
+@ad.errors.typed_calls
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -194,6 +197,7 @@ def multi_margin_loss(
         return reduced(losses, reduction)
 
 
+@ad.errors.typed_calls
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -290,7 +294,7 @@ class HingeEmbeddingLoss(Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return hinge_embedding_loss(input, target, self.margin, reduction=self.reduction)
 
@@ -317,7 +321,7 @@ class CosineEmbeddingLoss(Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def compute(self, input1: Any, input2: Any, target: Any) -> ad.Tensor:
+    def forward(self, input1: Any, input2: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
@@ -350,7 +354,7 @@ class MultiMarginLoss(Loss):
         self.p, self.margin = p, margin
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return multi_margin_loss(
             input, target, self.p, self.margin, self.weight, reduction=self.reduction
@@ -387,7 +391,7 @@ class TripletMarginLoss(Loss):
         super().__init__(reduction)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
-    def compute(self, anchor: Any, positive: Any, negative: Any) -> ad.Tensor:
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> ad.Tensor:
         """Return the loss."""
         return triplet_margin_loss(
             anchor,

@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 
+@ad.errors.typed_calls
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     r"""Squared error.
 
@@ -50,6 +51,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
         return reduced(ad.square(x - y), reduction)
 
 
+@ad.errors.typed_calls
 def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     r"""Absolute error.
 
@@ -70,6 +72,7 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
         return reduced(ad.abs(x - y), reduction)
 
 
+@ad.errors.typed_calls
 def smooth_l1_loss(
     input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
 ) -> ad.Tensor:
@@ -116,6 +119,7 @@ def smooth_l1_loss(
         return reduced(_huber(x - y, beta) / beta, reduction)
 
 
+@ad.errors.typed_calls
 def huber_loss(
     input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
 ) -> ad.Tensor:
@@ -182,7 +186,7 @@ class MSELoss(Loss):
     2.0
     """
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return mse_loss(input, target, reduction=self.reduction)
 
@@ -204,7 +208,7 @@ class L1Loss(Loss):
     1.0
     """
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return l1_loss(input, target, reduction=self.reduction)
 
@@ -231,7 +235,7 @@ class SmoothL1Loss(Loss):
         super().__init__(reduction)
         self.beta = beta
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
@@ -259,6 +263,6 @@ class HuberLoss(Loss):
         check_positive("HuberLoss", "delta", delta)
         self.delta = delta
 
-    def compute(self, input: Any, target: Any) -> ad.Tensor:
+    def forward(self, input: Any, target: Any) -> ad.Tensor:
         """Return the loss."""
         return huber_loss(input, target, reduction=self.reduction, delta=self.delta)

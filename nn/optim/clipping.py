@@ -11,6 +11,7 @@ import autodiff as ad
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
+@ad.errors.typed_calls
 def clip_grad_norm_(
     parameters: ad.Tensor | Iterable[ad.Tensor],
     max_norm: float,
@@ -85,6 +86,7 @@ def clip_grad_norm_(
     return total
 
 
+@ad.errors.typed_calls
 def clip_grad_value_(parameters: ad.Tensor | Iterable[ad.Tensor], clip_value: float) -> None:
     """Clip every element of the gradients to ``-clip_value`` and ``clip_value``.
 

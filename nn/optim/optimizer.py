@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.module import Module
 
 __all__ = ["Optimizer", "check_at_least"]
@@ -22,7 +24,7 @@ _RECENT = {"maximize", "decoupled_weight_decay"}
 """Options that state dicts of older versions of PyTorch lack."""
 
 
-class Optimizer:
+class Optimizer(Checked):
     """The base of all optimisers.
 
     A subclass gives its options' defaults, names what it remembers of each parameter
@@ -191,6 +193,7 @@ class Optimizer:
         state = {numbers[id(parameter)]: dict(found) for parameter, found in self.state.items()}
         return {"state": state, "param_groups": groups}
 
+    @ad.errors.typed_calls
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what :meth:`state_dict` gave, for the same parameters in the same order.
 
@@ -275,8 +278,9 @@ def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
 def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names: str) -> None:
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
-        if not isinstance(options[name], Real) or not options[name] >= least:
-            message = f"{optimizer}: {name} is {options[name]}"
+        value = options[name]
+        if not isinstance(value, Real) or not least <= float(value) < math.inf:
+            message = f"{optimizer}: {name} is {value!r}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.checks import check_known, check_size
+from nn.calls import Checked
+from nn.checks import check_known, check_positive, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
 
 __all__ = ["ReduceLROnPlateau"]
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Checked):
     r"""A lower rate, :math:`\eta \leftarrow \max(f \eta, \eta_\text{min})`, when nothing improves.
 
     Parameters
@@ -78,6 +79,8 @@ class ReduceLROnPlateau:
         if len(least) != groups:
             message = f"{name}: min_lr has {len(least)} numbers for {groups} groups"
             raise ad.OptionError(f"{message}. Give one number, or one for each group.")
+        for each in least:
+            check_positive(name, "min_lr", each, or_zero=True)
         self.optimizer = optimizer
         self.mode = check_known(name, "mode", mode, ("min", "max"))
         self.factor = factor

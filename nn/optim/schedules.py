@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.checks import check_size
+from nn.calls import Checked
+from nn.checks import check_numbers, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-class LRScheduler:
+class LRScheduler(Checked):
     """The base of all schedules.
 
     A subclass defines :meth:`rate`. Several schedules of one optimiser multiply: where the
@@ -235,7 +236,7 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones = sorted(milestones)
+        self.milestones = sorted(check_numbers("MultiStepLR", "milestones", milestones))
         self.gamma = _not_negative("MultiStepLR", gamma=gamma)
         super().__init__(optimizer, last_epoch)
 
@@ -488,7 +489,7 @@ class SequentialLR(LRScheduler):
         super().load_state_dict({**state_dict, "_schedulers": self._schedulers})
 
 
-class ChainedScheduler:
+class ChainedScheduler(Checked):
     """Several schedules at once: their factors multiply.
 
     Parameters
@@ -525,6 +526,7 @@ class ChainedScheduler:
         _load_parts(self._schedulers, state_dict)
 
 
+@ad.errors.typed_calls
 def warmup_cosine(
     optimizer: Optimizer, warmup_steps: int, total_steps: int, eta_min: float = 0.0
 ) -> SequentialLR:

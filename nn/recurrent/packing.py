@@ -70,6 +70,7 @@ class PackedSequence(_Packed):
 
     __slots__ = ()
 
+    @ad.errors.typed_calls
     def __new__(
         cls,
         data: Any,
@@ -106,6 +107,7 @@ class PackedSequence(_Packed):
         return found if self.unsorted_indices is None else ad.take(found, self.unsorted_indices)
 
 
+@ad.errors.typed_calls
 def pack_padded_sequence(
     input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -157,6 +159,7 @@ def pack_padded_sequence(
     return PackedSequence(x[_valid(counts, x.shape[0])], _sizes(counts), order, inverse)
 
 
+@ad.errors.typed_calls
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
@@ -220,6 +223,7 @@ def pad_packed_sequence(
     return out, lengths
 
 
+@ad.errors.typed_calls
 def pad_sequence(
     sequences: Sequence[Any],
     batch_first: bool = False,
@@ -269,6 +273,7 @@ def pad_sequence(
     return out
 
 
+@ad.errors.typed_calls
 def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences of different lengths.
 
@@ -290,6 +295,7 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     return pack_padded_sequence(pad_sequence(members), lengths, enforce_sorted=enforce_sorted)
 
 
+@ad.errors.typed_calls
 def unpad_sequence(padded: Any, lengths: Any, batch_first: bool = False) -> list[ad.Tensor]:
     """Take a padded batch apart: the inverse of :func:`pad_sequence`.
 
@@ -306,6 +312,7 @@ def unpad_sequence(padded: Any, lengths: Any, batch_first: bool = False) -> list
     return [row[:count] for row, count in zip(ad.unstack(x), counts, strict=True)]
 
 
+@ad.errors.typed_calls
 def unpack_sequence(packed_sequences: PackedSequence) -> list[ad.Tensor]:
     """Take a packed batch apart: the inverse of :func:`pack_sequence`.
 
@@ -320,6 +327,7 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[ad.Tensor]:
     return unpad_sequence(padded, lengths, batch_first=True)
 
 
+@ad.errors.typed_calls
 def invert_permutation(permutation: Any) -> ad.Tensor:
     """Return the permutation that undoes another.
 

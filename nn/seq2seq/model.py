@@ -229,6 +229,7 @@ class Seq2Seq(Module):
 
     # -- decoding --------------------------------------------------------------------------
 
+    @ad.errors.typed_calls
     def greedy(
         self, source: Any, source_lengths: Any = None, *, max_length: int | None = None
     ) -> Decoded:
@@ -253,6 +254,7 @@ class Seq2Seq(Module):
             steps = self._max_length(max_length, memory)
             return greedy_search(self.decoder, state, memory, self.start, self.end, steps)
 
+    @ad.errors.typed_calls
     def beam_search(
         self,
         source: Any,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.checks import check_known, check_size
 from nn.files import write_whole
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CSVLog", "Callback", "EarlyStopping"]
 
 
-class Callback:
+class Callback(Checked):
     """What may be done between the steps of a training: methods that the trainer calls.
 
     Deriving from this class is not needed: whichever of the methods an object has is called.

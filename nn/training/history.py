@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import autodiff as ad
+from nn.calls import Checked
 
 __all__ = ["History"]
 
@@ -17,7 +18,7 @@ _TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # apart for colour-blind readers (Ok
 _COUNTS = ("epoch", "step", "lr", "seconds")
 
 
-class History:
+class History(Checked):
     """What happened in a training: a row of numbers for every epoch.
 
     ``history["val_loss"]`` is a column, ``history[-1]`` a row, ``history.names`` the columns:

@@ -10,6 +10,7 @@ import autodiff as ad
 __all__ = ["Means", "accuracy"]
 
 
+@ad.errors.typed_calls
 def accuracy(outputs: Any, targets: Any) -> ad.Tensor:
     """Return the share of targets that the outputs predict.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import autodiff as ad
+from nn.calls import Checked
 from nn.module import Module
 from nn.optim.optimizer import Optimizer
 from nn.saving import FileFormatError, load, require_safetensors, save
@@ -22,7 +23,7 @@ __all__ = ["Run"]
 _FORMAT = "autodiff trainer 1"
 
 
-class Run:
+class Run(Checked):
     """The state of a training: of its parts, and the position in the data."""
 
     def __init__(

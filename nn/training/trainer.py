@@ -150,6 +150,7 @@ class Trainer(Stepping):
         self.checkpoint_every = checkpoint_every
         self.progress = progress
 
+    @ad.errors.typed_calls
     def fit(
         self,
         data: Iterable[Any],
@@ -221,6 +222,7 @@ class Trainer(Stepping):
             self._first = None
         return self.history
 
+    @ad.errors.typed_calls
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
         """Return the means of loss and metrics over the data, in evaluation mode.
 

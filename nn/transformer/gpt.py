@@ -14,6 +14,7 @@ import autodiff as ad
 from nn import init
 from nn.attention.cache import KeyValueCache
 from nn.attention.positions import LearnedPositions, RotaryPositions
+from nn.calls import checked
 from nn.checks import as_input, check_known, check_positive, check_probability, check_size
 from nn.containers import ModuleList
 from nn.dropout import Dropout
@@ -105,6 +106,9 @@ class GPTConfig:
         """
         sizes = {"vocab_size": 50257, "context_length": 1024, "num_layers": 12, "num_heads": 12}
         return cls(**{**sizes, "embed_dim": 768, "dropout": 0.1, **changed})
+
+
+GPTConfig.__init__ = checked(GPTConfig.__init__)  # type: ignore[method-assign]
 
 
 class GPT(Module):
@@ -278,6 +282,7 @@ class GPT(Module):
         longest = self.config.context_length
         return KeyValueCache(len(self.layers), longest if max_length is None else max_length)
 
+    @ad.errors.typed_calls
     def generate(
         self,
         prompt: Any,

@@ -18,9 +18,6 @@ __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
 class _Stack(Module):
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        if not isinstance(layer, Module):
-            message = f"{self.location()}: the layer is a {type(layer).__name__}, not a module"
-            raise ad.DTypeError(f"{message}. Give an instance of a layer.")
         count = check_size(self, "num_layers", num_layers, least=1)
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(count))
         self.num_layers = count

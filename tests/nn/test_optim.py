@@ -442,7 +442,7 @@ def test_repr():
         (lambda p: optim.Adadelta([p], rho=2), ad.DomainError, "Adadelta: rho is 2"),
         (lambda p: optim.Lion([p], betas=(0.9, -1)), ad.DomainError, "Lion: betas is"),
         (lambda p: optim.LBFGS([p], lr=-1), ad.DomainError, "LBFGS: lr is -1"),
-        (lambda p: optim.SGD([p], lr="fast"), ad.DomainError, "SGD: lr is fast"),
+        (lambda p: optim.SGD([p], lr="fast"), ad.DomainError, "SGD: lr is 'fast'"),
         (lambda p: optim.Adam([p], weight_decay=-1), ad.DomainError, "weight_decay"),
         (lambda p: optim.Adam([{"params": [p], "rate": 1}]), ad.OptionError, "'rate'"),
         (lambda _: optim.Adam([{"lr": 1}]), ad.OptionError, "no 'params'"),

@@ -295,7 +295,7 @@ def test_errors_name_the_path_and_the_remedy():
         nn.TransformerDecoderLayer(D, HEADS, 0)
     with pytest.raises(ad.OptionError, match="num_layers is 0"):
         nn.TransformerEncoder(nn.TransformerEncoderLayer(D, HEADS), 0)
-    with pytest.raises(ad.DTypeError, match="the layer is a int, not a module"):
+    with pytest.raises(ad.DTypeError, match=r"encoder_layer is 5\. Give a module"):
         nn.TransformerEncoder(5, 2)
     with pytest.raises(ad.ShapeError, match="batches differ"):
         nn.TransformerDecoderLayer(D, HEADS)(ad.ones((5, 3, D)), ad.ones((5, 2, D)))

@@ -1,0 +1,142 @@
+"""Calls that make an object: the arguments must fit the signature and its annotations.
+
+What a constructor says of its arguments in its signature (``bias: bool``) is held here, once
+for all of them; what depends on more than the kind of an argument, the constructor checks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import numbers
+import operator
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
+
+import autodiff as ad
+
+__all__ = ["Checked", "checked"]
+
+
+class Checked:
+    """The base of classes whose constructor's misuse is a typed error.
+
+    Arguments that are unknown, missing or too many are an OptionError that shows the
+    signature, for every class derived from this one. The annotations ``bool``, ``float``,
+    ``int``, ``str`` and ``Module``, and those with ``| None``, are held for the classes of
+    this package, and so are dtypes and generators.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
+
+
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a constructor: raise OptionError for arguments that do not fit its signature."""
+    signature = inspect.signature(init)
+    held: list[tuple[str, _Kind]] = []
+    if init.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        for parameter in signature.parameters.values():
+            one = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            said = parameter.name if parameter.name in _NAMED else parameter.annotation
+            if one and said in _KINDS:
+                held.append((parameter.name, _KINDS[said]))
+
+    @wraps(init)
+    def call(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            given = signature.bind(self, *args, **options).arguments
+        except TypeError as misfit:
+            kind = type(self).__name__
+            raise ad.OptionError(f"{kind}: {misfit}. Call {kind}{bare(signature)}.") from None
+        for name, asked in held:
+            if name in given and not asked.fits(given[name]):
+                value = given[name]
+                text = ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
+                raise asked.error(f"{type(self).__name__}: {name} is {text}. Give {asked.wanted}.")
+        init(self, *args, **options)
+
+    return call
+
+
+def bare(signature: inspect.Signature) -> str:
+    """Write a method's signature as it is called: without its self and the annotations."""
+    parts = [part.replace(annotation=part.empty) for part in signature.parameters.values()]
+    if parts and parts[0].name == "self":
+        parts = parts[1:]
+    return str(signature.replace(parameters=parts, return_annotation=signature.empty))
+
+
+class _Kind(NamedTuple):
+    """What an annotation asks of a value."""
+
+    fits: Callable[[Any], bool]
+    wanted: str
+    error: type[ad.AutodiffError]
+
+
+def _is_switch(value: Any) -> bool:
+    array = getattr(getattr(value, "dtype", None), "kind", "") == "b" and value.shape == ()
+    return isinstance(value, bool) or array
+
+
+def _is_number(value: Any) -> bool:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and not math.isnan(value)
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, Checked) and callable(getattr(value, "forward", None))
+
+
+def _is_generator(value: Any) -> bool:
+    return hasattr(value, "bit_generator")
+
+
+def _is_floating(dtype: Any) -> bool:
+    try:
+        return dtype is None or bool(ad.asarray(0, dtype=dtype).dtype.kind == "f")
+    except ad.AutodiffError:
+        return False
+
+
+def _or_none(kind: _Kind) -> _Kind:
+    def fits(value: Any) -> bool:
+        return value is None or kind.fits(value)
+
+    return kind._replace(fits=fits, wanted=f"{kind.wanted}, or None")
+
+
+_KINDS = {
+    "bool": _Kind(_is_switch, "True or False", ad.OptionError),
+    "float": _Kind(_is_number, "a number", ad.DomainError),
+    "int": _Kind(_is_whole, "a whole number", ad.OptionError),
+    "str": _Kind(_is_text, "a string", ad.OptionError),
+    "Module": _Kind(_is_module, "a module", ad.DTypeError),
+}
+"""By annotation."""
+
+_KINDS |= {f"{name} | None": _or_none(kind) for name, kind in _KINDS.items()}
+
+_NAMED = {
+    "dtype": _Kind(_is_floating, "a floating dtype, as autodiff.float32", ad.DTypeError),
+    "generator": _or_none(_Kind(_is_generator, "a numpy.random.Generator", ad.OptionError)),
+}
+"""By the parameter's name, where its type is not a class of this package."""
+
+_KINDS |= _NAMED

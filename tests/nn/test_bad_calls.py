@@ -1,0 +1,183 @@
+"""Wrong arguments of every constructor and function: typed errors that show what is wanted."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+
+BAD = [
+    "text", -1, 0, 1.5, -0.5, math.nan, math.inf, True, None, object(), [], {},
+    (1, 2, 3), [1, "a"], np.ones(3), ad.ones(2),
+]  # fmt: skip
+
+MODULES = {
+    "AdaptiveAvgPool1d": (2,), "AdaptiveAvgPool2d": (2,), "AvgPool1d": (2,), "AvgPool2d": (2,),
+    "BahdanauAttention": (4, 4, 5), "BatchNorm1d": (4,), "BatchNorm2d": (4,),
+    "Bilinear": (2, 3, 4), "Conv1d": (2, 4, 3), "Conv2d": (2, 4, 3), "Decoder": (5, 4, 4),
+    "Embedding": (5, 3), "Encoder": (5, 4, 4), "Function": (ad.sin,), "GRU": (3, 4),
+    "GRUCell": (3, 4), "GroupNorm": (2, 4), "LSTM": (3, 4), "LSTMCell": (3, 4),
+    "LayerNorm": (4,), "LearnedPositions": (8, 4), "Linear": (3, 4), "LuongAttention": (4, 4),
+    "MLP": ([3, 4, 2],), "MaxPool1d": (2,), "MaxPool2d": (2,), "Maxout": (3, 4, 2),
+    "MultiheadAttention": (4, 2), "RMSNorm": (4,), "RNN": (3, 4), "RNNCell": (3, 4),
+    "RotaryPositions": (4,), "SinusoidalPositions": (4,), "Threshold": (1.0, 2.0),
+    "Transformer": (4, 2, 1, 1, 4), "TransformerDecoderLayer": (4, 2, 4),
+    "TransformerEncoderLayer": (4, 2, 4), "Unflatten": (1, (2, 2)),
+}  # fmt: skip
+"""Arguments that make a small one, where there must be some."""
+
+MADE = {
+    "GPT": lambda: (nn.GPTConfig(5, 8, 1, 2, 4),),
+    "Seq2Seq": lambda: (nn.Encoder(5, 4, 4), nn.Decoder(5, 4, 4), 1, 2),
+    "TransformerDecoder": lambda: (nn.TransformerDecoderLayer(4, 2, 4), 1),
+    "TransformerEncoder": lambda: (nn.TransformerEncoderLayer(4, 2, 4), 1),
+}
+
+SCHEDULES = {
+    "CosineAnnealingLR": (5,), "CosineAnnealingWarmRestarts": (5,), "ExponentialLR": (0.9,),
+    "LambdaLR": (float,), "LinearLR": (), "MultiStepLR": ([2, 3],),
+    "OneCycleLR": (0.1, 10), "ReduceLROnPlateau": (), "StepLR": (2,),
+}  # fmt: skip
+
+OTHERS = {
+    "BucketBatchSampler": ([1, 2, 3], 2), "CSVLog": ("log.csv",), "DataLoader": ([1, 2, 3],),
+    "EarlyStopping": (), "GPTConfig": (5, 8, 1, 2, 4), "KeyValueCache": (1, 4),
+    "Subset": ([1, 2], [0]), "TensorDataset": ([1, 2],),
+}  # fmt: skip
+
+
+def parameters():
+    return [nn.Parameter([1.0, 2.0])]
+
+
+def subjects():
+    """Give name, class and a function that makes its arguments, of all that users make."""
+    for name in sorted({*nn.__all__}):
+        kind = getattr(nn, name)
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, nn.Module)
+            and name not in ("Module", "Loss")
+        ):
+            yield name, kind, MADE.get(name, lambda name=name: MODULES.get(name, ()))
+        elif isinstance(kind, type) and issubclass(kind, nn.Optimizer) and kind is not nn.Optimizer:
+            yield name, kind, lambda: (parameters(),)
+    for name, args in SCHEDULES.items():
+        yield (
+            name,
+            getattr(nn.optim, name),
+            lambda args=args: (nn.SGD(parameters(), lr=0.1, momentum=0.5), *args),
+        )
+    for name, args in OTHERS.items():
+        yield name, getattr(nn, name), lambda args=args: args
+
+
+SUBJECTS = {name: (kind, make) for name, kind, make in subjects()}
+
+
+def refused(call):
+    """Call; return whether it was refused. What is no typed error fails the test."""
+    try:
+        call()
+    except ad.AutodiffError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_wrong_argument_of_a_constructor_is_a_typed_error(name):
+    kind, make = SUBJECTS[name]
+    kind(*make())
+    taken = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    places = [p for p in taken if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    for place, parameter in enumerate(places):
+        for bad in BAD:
+            args, options = list(make()), {}
+            if place < len(args):
+                args[place] = bad
+            else:
+                options[parameter.name] = bad
+            was_refused = refused(lambda args=args, options=options: kind(*args, **options))
+            if parameter.annotation in ("bool", "float", "int") and isinstance(bad, (str, list)):
+                assert was_refused, f"{parameter.name}={bad!r}"
+
+
+@pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "Identity"])
+def test_arguments_that_do_not_fit_the_signature_show_it(name):
+    kind, make = SUBJECTS[name]
+    with pytest.raises(ad.OptionError, match=rf"{name}: .*'no_such_option'.*Call {name}\("):
+        kind(*make(), no_such_option=1)
+    if any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(kind).parameters.values()):
+        return
+    with pytest.raises(ad.OptionError, match=f"{name}: too many positional arguments"):
+        kind(*make(), *[None] * 30)
+    if make() and name != "Transformer":
+        with pytest.raises(ad.OptionError, match=f"{name}: missing a required argument"):
+            kind()
+
+
+def test_a_class_of_ones_own_has_its_signature_checked_and_nothing_else():
+    class Scale(nn.Module):
+        def __init__(self, size: int, factor: float = 1.0):
+            self.size, self.factor = size, factor
+
+        def forward(self, x):
+            return x * self.factor
+
+    class Plain(nn.Module):
+        def forward(self, x):
+            return x
+
+    assert Scale("any", factor="thing").size == "any"
+    with pytest.raises(ad.OptionError, match=r"Call Scale\(size, factor=1.0\)"):
+        Scale()
+    with pytest.raises(ad.OptionError, match=r"Plain: too many positional arguments"):
+        Plain(3)
+
+    class Odd(nn.Module):
+        def __init__(self):
+            raise TypeError("its own")
+
+    with pytest.raises(TypeError, match="its own"):
+        Odd()
+
+
+def test_calls_that_do_not_fit_forward_name_the_module():
+    with pytest.raises(ad.OptionError, match=r"Linear: missing .*'x'.*Give \(x\)"):
+        nn.Linear(3, 4)()
+    with pytest.raises(ad.OptionError, match=r"MSELoss: missing .*'target'.*Python float"):
+        nn.MSELoss()(1.0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Bilinear(4, 3, 2))
+    with pytest.raises(ad.OptionError, match=r"Bilinear '1': .*'x2'.*\(5, 4\) float32"):
+        model(ad.ones((5, 3)))
+
+    class Odd(nn.Module):
+        def forward(self, x):
+            return len(x, x)
+
+    with pytest.raises(TypeError, match="exactly one argument") as caught:
+        Odd()(3)
+    assert not isinstance(caught.value, ad.AutodiffError)
+
+
+def test_losses_take_their_operands_by_name():
+    assert nn.MSELoss()(target=[1.0], input=[3.0]).item() == 4.0
+    assert "log_probs" in inspect.signature(nn.CTCLoss.forward).parameters
+
+
+PUBLIC = [
+    *(getattr(nn.functional, name) for name in nn.functional.__all__),
+    *(getattr(nn.init, name) for name in nn.init.__all__),
+    *(getattr(nn, name) for name in nn.__all__ if inspect.isfunction(getattr(nn, name))),
+    *(f for f in vars(nn.utils.rnn).values() if inspect.isfunction(f)),
+    *(f for f in vars(nn.utils).values() if inspect.isfunction(f)),
+]
+
+
+@pytest.mark.parametrize("function", sorted({*PUBLIC}, key=repr), ids=lambda f: f.__name__)
+def test_unknown_arguments_of_functions_are_typed_errors(function):
+    with pytest.raises(ad.OptionError, match=r"no_such_option|missing a required argument"):
+        function(no_such_option=1)
