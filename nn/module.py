@@ -228,10 +228,13 @@ class Module(Checked):
         """Return what a copy gets: everything but the paths, which hold the originals' ids."""
         return {**self.__dict__, "_paths": (-1, {}), "_persistent": dict(self._persistent)}
 
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assign a parameter, or None for one that is left out, to an attribute."""
         self._check_name(name)
-        setattr(self, name, parameter)
+        if param is not None and not isinstance(param, Parameter):
+            message = f"{type(self).__name__}: {name!r} is a {_kind(param)}, not a parameter"
+            raise ad.DTypeError(f"{message}. Give nn.Parameter(value).")
+        setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: ad.Tensor | None, persistent: bool = True) -> None:
         """Assign a tensor that is part of the module's state but not learned.
@@ -291,7 +294,7 @@ class Module(Checked):
         return (module for _, module in self.named_modules())
 
     def named_parameters(
-        self, prefix: str = "", *, recurse: bool = True
+        self, prefix: str = "", recurse: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Give every parameter once, with its path: ``("layers.0.weight", weight)``."""
         seen: set[int] = set()
@@ -301,19 +304,19 @@ class Module(Checked):
                     seen.add(id(parameter))
                     yield join(path, name), parameter
 
-    def parameters(self, *, recurse: bool = True) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Give every parameter once."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
-        self, prefix: str = "", *, recurse: bool = True
+        self, prefix: str = "", recurse: bool = True
     ) -> Iterator[tuple[str, ad.Tensor]]:
         """Give every buffer with its path."""
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
             for name, buffer, _ in own_buffers(module):
                 yield join(path, name), buffer
 
-    def buffers(self, *, recurse: bool = True) -> Iterator[ad.Tensor]:
+    def buffers(self, recurse: bool = True) -> Iterator[ad.Tensor]:
         """Give every buffer."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
@@ -457,14 +460,14 @@ class Module(Checked):
             parameter.requires_grad_(requires_grad)
         return self
 
-    def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call ``function(module)`` for every module below and then for this one."""
-        if not callable(function):
-            message = f"{type(self).__name__}.apply: {function!r} can't be called"
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call ``fn(module)`` for every module below and then for this one."""
+        if not callable(fn):
+            message = f"{type(self).__name__}.apply: {fn!r} can't be called"
             raise ad.OptionError(f"{message}. Give a function of a module.")
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
     # -- looks -----------------------------------------------------------------------------

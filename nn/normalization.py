@@ -161,6 +161,8 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         size = self.num_features = check_size(self, "num_features", num_features)
         self.eps = check_positive(self, "eps", eps, or_zero=True)
@@ -168,7 +170,7 @@ class _BatchNorm(Module):
         self.affine = bool(affine)
         self.track_running_stats = bool(track_running_stats)
         self.weight = Parameter(ad.ones(size, dtype=dtype)) if affine else None
-        self.bias = Parameter(ad.zeros(size, dtype=dtype)) if affine else None
+        self.bias = Parameter(ad.zeros(size, dtype=dtype)) if affine and bias else None
         tracked = self.track_running_stats
         self.register_buffer("running_mean", ad.zeros(size, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ad.ones(size, dtype=dtype) if tracked else None)
@@ -184,8 +186,9 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Let everything start anew: weight 1, bias 0, no statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, x: Any) -> ad.Tensor:
@@ -262,6 +265,8 @@ class BatchNorm1d(_BatchNorm):
         Whether there are running statistics. Without them evaluation too uses the batch's.
     dtype : dtype, optional
         Of parameters and buffers; at first the default dtype.
+    bias : bool
+        Whether ``w`` comes with a ``b``.
 
     Attributes
     ----------
@@ -318,6 +323,8 @@ class GroupNorm(Module):
         Whether there are a ``w`` and a ``b``.
     dtype : dtype, optional
         Of the parameters; at first the default dtype.
+    bias : bool
+        Whether ``w`` comes with a ``b``.
 
     Attributes
     ----------
@@ -341,6 +348,8 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_groups = check_size(self, "num_groups", num_groups, 1)
         self.num_channels = check_size(self, "num_channels", num_channels, 1)
@@ -350,7 +359,8 @@ class GroupNorm(Module):
         self.eps = check_positive(self, "eps", eps, or_zero=True)
         self.affine = bool(affine)
         self.weight = Parameter(ad.ones(self.num_channels, dtype=dtype)) if affine else None
-        self.bias = Parameter(ad.zeros(self.num_channels, dtype=dtype)) if affine else None
+        shifted = affine and bias
+        self.bias = Parameter(ad.zeros(self.num_channels, dtype=dtype)) if shifted else None
 
     def forward(self, x: Any) -> ad.Tensor:
         """Normalise ``(N, C, ...)``; raise ShapeError for other channels."""

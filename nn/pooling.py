@@ -49,6 +49,7 @@ class _MaxPool(_Pooling):
         stride: int | Sequence[int] | None = None,
         padding: int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
+        *,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
@@ -118,9 +119,13 @@ class _AvgPool(_Pooling):
         padding: int | Sequence[int] = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        divisor_override: int | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         self.count_include_pad = bool(count_include_pad)
+        if divisor_override is not None:
+            divisor_override = check_size(self, "divisor_override", divisor_override, 1)
+        self.divisor_override = divisor_override
 
     def forward(self, x: Any) -> ad.Tensor:
         """Average over each window of ``(N, C, ...)`` or ``(C, ...)``."""
@@ -130,7 +135,9 @@ class _AvgPool(_Pooling):
         lengths = x.shape[2:]
         view = windows(self, padded(x, widths), self.kernel_size, self.stride, ones)
         ends = tuple(range(view.ndim - self._axes, view.ndim))
-        if not any(before or after for before, after in widths):
+        if self.divisor_override is not None:
+            y = ad.sum(view, axis=ends) / self.divisor_override
+        elif not any(before or after for before, after in widths):
             y = ad.mean(view, axis=ends)
         else:
             y = ad.sum(view, axis=ends) * self._shares(lengths, view.shape[2 : 2 + self._axes], x)
@@ -165,6 +172,8 @@ class AvgPool2d(_AvgPool):
         Whether a window may reach beyond the end, so that nothing is left over.
     count_include_pad : bool
         Whether the zeros of the padding count in the mean.
+    divisor_override : int, optional
+        What the sum of each window is divided by, whatever the number of its elements.
 
     Examples
     --------
@@ -273,7 +282,7 @@ def max_pool1d(
     >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2)
     tensor([[5., 3.]], dtype=float32)
     """
-    return MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
+    return MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode).forward(input)
 
 
 @ad.errors.typed_calls
@@ -293,7 +302,7 @@ def max_pool2d(
     >>> max_pool2d([[[1.0, 5.0], [2.0, 4.0]]], 2)
     tensor([[[5.]]], dtype=float32)
     """
-    return MaxPool2d(kernel_size, stride, padding, dilation, ceil_mode).forward(input)
+    return MaxPool2d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode).forward(input)
 
 
 @ad.errors.typed_calls
@@ -324,6 +333,7 @@ def avg_pool2d(
     padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> ad.Tensor:
     """Apply :class:`nn.AvgPool2d` with these options to an input.
 
@@ -333,7 +343,8 @@ def avg_pool2d(
     >>> avg_pool2d([[[1.0, 5.0], [2.0, 4.0]]], 2)
     tensor([[[3.]]], dtype=float32)
     """
-    return AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
+    options = (ceil_mode, count_include_pad, divisor_override)
+    return AvgPool2d(kernel_size, stride, padding, *options).forward(input)
 
 
 @ad.errors.typed_calls

@@ -159,7 +159,7 @@ class BCELoss(Loss):
     weight: ad.Tensor | None
 
     def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
 
     def forward(self, input: Any, target: Any) -> ad.Tensor:
@@ -191,7 +191,7 @@ class BCEWithLogitsLoss(Loss):
     def __init__(
         self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
         self.register_buffer("pos_weight", None if pos_weight is None else ad.asarray(pos_weight))
 

@@ -271,7 +271,7 @@ class _OfClasses(Loss):
     weight: ad.Tensor | None
 
     def __init__(self, weight: Any, ignore_index: int, reduction: str) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.register_buffer("weight", None if weight is None else ad.asarray(weight))
         self.ignore_index = ignore_index
 

@@ -32,7 +32,7 @@ class Loss(Module):
         if "forward" in vars(cls):
             cls.forward = _located(cls.forward)  # type: ignore[method-assign]
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
 

@@ -296,7 +296,9 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
 
 
 @ad.errors.typed_calls
-def unpad_sequence(padded: Any, lengths: Any, batch_first: bool = False) -> list[ad.Tensor]:
+def unpad_sequence(
+    padded_sequences: Any, lengths: Any, batch_first: bool = False
+) -> list[ad.Tensor]:
     """Take a padded batch apart: the inverse of :func:`pad_sequence`.
 
     Examples
@@ -306,7 +308,7 @@ def unpad_sequence(padded: Any, lengths: Any, batch_first: bool = False) -> list
     >>> [x.tolist() for x in nn.utils.rnn.unpad_sequence(batch, [3, 1], batch_first=True)]
     [[1, 2, 3], [4]]
     """
-    x = _padded("unpad_sequence", padded)
+    x = _padded("unpad_sequence", padded_sequences)
     x = x if batch_first else x.swapaxes(0, 1)
     counts = as_lengths("unpad_sequence", lengths, x.shape[0], x.shape[1], least=0)
     return [row[:count] for row, count in zip(ad.unstack(x), counts, strict=True)]

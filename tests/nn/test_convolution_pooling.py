@@ -100,6 +100,7 @@ AVG_POOLS = [
     ((2, 3, 8, 9), (3,), {"stride": 2, "ceil_mode": True}),
     ((2, 3, 7, 5), (2,), {"ceil_mode": True, "padding": 1}),
     ((2, 3, 7, 5), (3,), {"ceil_mode": True, "padding": 1, "count_include_pad": False}),
+    ((2, 3, 7, 5), (3,), {"ceil_mode": True, "padding": 1, "divisor_override": 5}),
     ((2, 3, 9), (2,), {}),
     ((3, 9), (3, 2), {"padding": 1, "ceil_mode": True}),
 ]

@@ -93,6 +93,7 @@ def test_layer_norm_is_exact_far_from_zero():
         {"momentum": None},
         {"momentum": 0.3, "eps": 1e-3},
         {"affine": False},
+        {"bias": False},
         {"track_running_stats": False},
     ],
 )
@@ -136,6 +137,12 @@ def test_batch_norm_starts_anew():
     assert repr(nn.BatchNorm1d(2, momentum=None, affine=False)).startswith(
         "BatchNorm1d(2, momentum=None, affine=False)"
     )
+
+
+@with_torch
+def test_group_norm_without_shift_is_pytorchs():
+    theirs, ours = torch.nn.GroupNorm(2, 6, bias=False), nn.GroupNorm(2, 6, bias=False)
+    assert_same_as_torch(ours, theirs, [random(3, 6, 2, dtype="float32")], tolerance=1e-5)
 
 
 @with_torch
