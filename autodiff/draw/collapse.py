@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
@@ -10,14 +9,13 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from autodiff.draw.description import Description, Edge, Vertex
+from autodiff.draw.folding import LEAST_REPEATED, fold, span
 from autodiff.draw.statistics import statistics
 
 __all__ = ["collapse"]
 
 MOST_BOXES = 200
 """How many boxes a drawing has before its scopes are closed without being asked to."""
-
-_LEAST_REPEATED = 3
 
 
 def collapse(description: Description, depth: int | None) -> Description:
@@ -28,13 +26,16 @@ def collapse(description: Description, depth: int | None) -> Description:
     description : Description
     depth : int or None
         How many levels of scopes are open: 0 shows each outermost scope as one box. None
-        opens all of them, or as many as leave no more than 200 boxes.
+        opens all of them, or as many as leave no more than 200 boxes. Of a graph of more
+        than 200, one is shown in place of equal open scopes in a row; a depth that opens
+        every scope shows every one.
 
     Returns
     -------
     Description
         Its ``"module"`` vertices name what they stand for: ``members`` are positions in the
-        description that was given, ``count`` is how many equal scopes follow one another.
+        description that was given, or in the one without what repeats; ``count`` is how many
+        equal scopes follow one another.
 
     Examples
     --------
@@ -49,14 +50,20 @@ def collapse(description: Description, depth: int | None) -> Description:
     [('x', 1), (None, 1), (None, 1), ('block 0…11', 12), (None, 1)]
     """
     deepest = max((len(vertex.scope) for vertex in description.vertices), default=0)
+    large = len(description.vertices) > MOST_BOXES
+    if depth is not None and depth >= deepest:
+        return description
+    if large:
+        for level in range(deepest if depth is None else depth):
+            description = fold(description, level, _Collapsed(description, level).chains)
     if depth is None:
         depth = deepest
-        while depth and len(description.vertices) > MOST_BOXES:
-            closed = _Collapsed(description, depth - 1).description()
+        closed = description
+        while depth and len(closed.vertices) > MOST_BOXES:
             depth -= 1
-            if len(closed.vertices) <= MOST_BOXES or depth == 0:
-                return closed
-    return description if depth >= deepest else _Collapsed(description, depth).description()
+            closed = _Collapsed(description, depth).description()
+        return closed
+    return _Collapsed(description, depth).description()
 
 
 class _Collapsed:
@@ -76,7 +83,9 @@ class _Collapsed:
         self._split_cycles()
         self._gather()
         self.count = Counter(dict.fromkeys(self.members, 1))
-        for chain in self._chains():
+        chains = self._chains()
+        self.chains = [[self.members[g] for g in chain] for chain in chains]
+        for chain in chains:
             self.count[chain[-1]] = len(chain)
             self.members[chain[-1]] = [i for g in chain for i in self.members.pop(g)]
         merged = {i: g for g, members in self.members.items() for i in members}
@@ -152,7 +161,7 @@ class _Collapsed:
                 if not self._continues(chain, following[0], sources, targets):
                     break
                 chain.append(following[0])
-            if len(chain) >= _LEAST_REPEATED:
+            if len(chain) >= LEAST_REPEATED:
                 chains.append(chain)
                 taken.update(chain)
         return chains
@@ -195,7 +204,7 @@ class _Collapsed:
             return ""
         members = self.members[g]
         names = [self.vertices[i].scope[self.depth] for i in (members[0], members[-1])]
-        return _span(*names) if self.count[g] > 1 else names[1]
+        return span(*names) if self.count[g] > 1 else names[1]
 
     def description(self) -> Description:
         """Return the description in which every group is a vertex."""
@@ -237,23 +246,6 @@ class _Collapsed:
         if norms:
             vertex.gradient = np.asarray([np.linalg.norm(norms)])
         return vertex
-
-
-_NUMBER = re.compile(r"\d+")
-
-
-def _span(first: str, last: str) -> str:
-    """Name what goes from one to another: ``blocks 0…11``.
-
-    >>> _span("0: Block", "11: Block"), _span("encoder", "decoder")
-    ('0…11: Block', 'encoder…decoder')
-    """
-    for one, other in zip(_NUMBER.finditer(first), _NUMBER.finditer(last), strict=False):
-        if one[0] != other[0]:
-            left, right = first[: one.start()], first[one.end() :]
-            if last == f"{left}{other[0]}{right}":
-                return f"{left}{one[0]}…{other[0]}{right}"
-    return f"{first}…{last}"
 
 
 def _in_cycles(count: int, links: Sequence[tuple[int, int]]) -> set[int]:

@@ -49,8 +49,9 @@ def graph(
         From top to bottom or from left to right.
     depth : int, optional
         How many levels of scopes to open: with 1, a model's layers are one box each. Equal
-        boxes in a row become one that says how many they are. At first all levels, or as
-        many as leave no more than 200 boxes.
+        boxes in a row become one that says how many they are, and so do equal open scopes
+        of a graph of more than 200 boxes, unless the depth opens every scope. At first all
+        levels, or as many as leave no more than 200 boxes.
     shapes, values, gradients : bool
         What to write into the boxes: an array's value and gradient are its norms.
 

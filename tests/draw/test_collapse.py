@@ -12,6 +12,7 @@ import nn
 from autodiff import draw
 from autodiff.draw.collapse import collapse
 from autodiff.draw.description import Description, Edge, Vertex, _settle_leaves
+from autodiff.draw.folding import fold
 from tests.draw.test_pictures import texts
 
 
@@ -36,12 +37,13 @@ class Stack(nn.Module):
 class Steps(nn.Module):
     """A recurrent network whose steps are scopes."""
 
-    def __init__(self):
+    def __init__(self, count=8):
+        self.count = count
         self.x, self.h = nn.Linear(3, 4), nn.Linear(4, 4)
 
     def forward(self, xs):
         h = ad.zeros((2, 4))
-        for t in range(8):
+        for t in range(self.count):
             with ad.name_scope(f"step {t}"):
                 h = ad.tanh(self.x(xs[:, t]) + self.h(h))
         return h
@@ -139,6 +141,96 @@ def test_large_graphs_are_closed_without_being_asked_to():
     assert len(draw.describe_graph(loss).vertices) > 200
     assert "0…59: Block" in draw.svg(loss)
     assert "0…59: Block" not in draw.svg(loss, depth=99)
+
+
+def edges_of(description):
+    """Edges between what stands there: names, or operations."""
+    words = [v.name or v.operation for v in description.vertices]
+    return [(words[e.source], words[e.target], e.operand) for e in description.edges]
+
+
+def test_equal_open_blocks_in_a_row_are_drawn_once():
+    loss = deep(60)
+    loss.backward()
+    found = texts(draw.svg(loss))
+    assert "0…59: Block x60" in found
+    assert found.count("gelu(5, 16)") == 1  # and open all the same
+    small = collapse(draw.describe_graph(loss), 3)
+    assert {"0…59: Block \N{MULTIPLICATION SIGN}60"} == {
+        v.scope[2] for v in small.vertices if len(v.scope) > 2
+    }
+    assert kinds(small) == [("up: Linear", 1), ("down: Linear", 1)]
+    assert all(e.source < e.target for e in small.edges)
+    assert [e.target for e in small.edges] == sorted(e.target for e in small.edges)
+    assert "\N{MULTIPLICATION SIGN}60" in draw.graph(loss, depth=3).source
+    assert draw.svg(loss, depth=99).count("gelu") > 60  # all of them, where that is asked for
+
+
+def test_one_block_stands_for_all_with_the_norm_of_their_gradients():
+    model = Stack(60)
+    loss = model(ad.ones((5, 4))).sum()
+    loss.backward()
+    small = collapse(draw.describe_graph(loss, model.named_parameters()), None)
+    weight = next(v for v in small.vertices if v.name == "blocks.0…59.up.weight")
+    norm = np.linalg.norm([block.up.weight.grad for block in model.blocks])
+    np.testing.assert_allclose(weight.gradient, [norm], rtol=1e-5)
+    assert not [v for v in small.vertices if len(v.scope) > 2 and v.value is not None]
+
+
+def test_steps_of_a_long_recurrence_are_drawn_once():
+    with ad.record():
+        loss = Steps(40)(ad.ones((2, 40, 3))).sum()
+    found = texts(draw.svg(loss))
+    assert any(text.endswith((" x40", " x39")) for text in found), found
+    assert sum(text.startswith("tanh") for text in found) in (1, 2)  # the first is fed otherwise
+
+
+def test_blocks_that_are_joined_differently_are_all_drawn():
+    h = ad.tensor(np.ones((2, 2)), requires_grad=True, name="x")
+    for i in range(80):
+        with ad.name_scope(f"block {i}"):
+            a = ad.exp(h)
+            h = ad.sin(a) * (a if i % 2 else h)
+    whole = draw.describe_graph(h)
+    blocks = [[] for _ in range(80)]
+    for i, vertex in enumerate(whole.vertices):
+        if vertex.scope:
+            blocks[int(vertex.scope[0].split()[1])].append(i)
+    assert fold(whole, 0, [blocks]).vertices == whole.vertices
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_folded_random_graphs_point_forward_and_have_all_operands(seed, monkeypatch):
+    monkeypatch.setattr("autodiff.draw.collapse.MOST_BOXES", 10)
+    rng = np.random.default_rng(seed)
+    steps = [int(step) for step in rng.integers(0, 4, 3)]
+    hs = [ad.tensor(np.ones(2), requires_grad=True, name="x")]
+    shared = ad.exp(hs[0])
+    for i in range(12):
+        with ad.name_scope(f"block {i}"):
+            y = hs[-1]
+            for step in steps:
+                if step == 0:
+                    y = y * shared
+                elif step == 1:
+                    with ad.name_scope("inner"):
+                        y = ad.sin(y) + y
+                elif step == 2:
+                    y = y + ad.tensor(np.ones(2), requires_grad=True, name=f"w.{i}")
+                else:
+                    y = ad.tanh(y) * 2
+            hs.append(y)
+    loss = (sum(hs[3:]) if rng.random() < 0.3 else hs[-1]).sum()
+    for depth in (None, 1):
+        small = collapse(draw.describe_graph(loss), depth)
+        assert all(e.source < e.target for e in small.edges)
+        assert small.vertices[-1].kind == "output"
+        for i, vertex in enumerate(small.vertices):
+            into = [edge.operand for edge in small.edges_into(i)]
+            if vertex.kind == "operation" and depth is None:
+                assert len(set(into)) == {"sum": 1, "tanh": 1, "sin": 1, "exp": 1}.get(
+                    vertex.operation, 2
+                )
 
 
 @pytest.mark.parametrize("seed", range(30))
