@@ -8,6 +8,7 @@ whole (forward and backward) and the forward pass alone, medians of interleaved 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,7 @@ SYSTEMS = {
 }
 
 
-def measure(shape: tuple[int, ...], kind: str, rounds: int) -> dict[str, Any]:
+def measure(shape: tuple[int, ...], kind: str, given: Namespace) -> dict[str, Any]:
     start = np.ones(shape, np.float32)
     runs: dict[str, Callable[[], Any]] = {"NumPy, no tape|forward": bare(start, kind)}
     for name, make in SYSTEMS.items():
@@ -117,7 +118,9 @@ def measure(shape: tuple[int, ...], kind: str, rounds: int) -> dict[str, Any]:
             runs[f"{name}|forward"], runs[f"{name}|both"] = make(start, kind)
         except ImportError:
             continue
-    each = {key: 1e6 * s / LENGTH for key, s in interleaved(runs, rounds).items()}
+    each = {
+        key: 1e6 * s / LENGTH for key, s in interleaved(runs, given.rounds, given.clock).items()
+    }
     rows: dict[str, dict[str, float]] = {}
     for name in SYSTEMS:
         if f"{name}|both" in each:
@@ -133,7 +136,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args(arguments)
     kinds = ("x*w+b", "tanh")
-    tables = [measure(shape, kind, given.rounds) for shape in ((8,), ()) for kind in kinds]
+    tables = [measure(shape, kind, given) for shape in ((8,), ()) for kind in kinds]
     write(given.json, tables, given.machine)
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ def options(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write a record there")
     parser.add_argument("--machine", default=machine(), help="the record's words for the machine")
+    parser.add_argument(
+        "--processor-time",
+        dest="clock",
+        action="store_const",
+        const=time.process_time,
+        default=time.perf_counter,
+        help="count the processor's time, not the clock's: for machines that others use, too",
+    )
     return parser
 
 

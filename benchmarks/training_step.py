@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> None:
         if given.words and not any(word in name for word in given.words):
             continue
         steps = available(model)
-        medians = interleaved(steps, rounds(model))
+        medians = interleaved(steps, rounds(model), given.clock)
         rows = {}
         for system, seconds in medians.items():
             rows[system] = {"step, ms": 1e3 * seconds}

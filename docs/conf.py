@@ -8,6 +8,7 @@ the course's notebooks, the reference from the packages' ``__all__``, explorer p
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ numpydoc_validation_checks: set[str] = set()
 
 html_theme = "pydata_sphinx_theme"
 html_title = "autodiff"
+html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
@@ -60,6 +62,7 @@ html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "tour": [], "faq": [], "benchmarks": []}
 html_theme_options = {
+    "logo": {"text": "autodiff"},
     "show_toc_level": 2,
     "navigation_depth": 2,
     "show_nav_level": 1,
@@ -85,7 +88,16 @@ def signature_of(
     return str(inspect.Signature(bare)), ""
 
 
+def without_ways_back(
+    _app: object, page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Take the links back from source to reference away: they miss what is shown elsewhere."""
+    if page.startswith("_modules/"):
+        context["body"] = re.sub(r'<a class="viewcode-back".*?</a>', "", context["body"])
+
+
 def setup(app: Any) -> None:
     """Gather what the pages need before Sphinx looks for them."""
     app.connect("config-inited", lambda *_: gathering.main())
     app.connect("autodoc-process-signature", signature_of)
+    app.connect("html-page-context", without_ways_back)

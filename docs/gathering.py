@@ -3,25 +3,48 @@
 
 ``reference/``   pages from the packages' ``__all__``
 ``notebooks/``   the course's notebooks, and a page that lists them
-``_made/``       explorer pages, which the pages show in frames
+``_made/``       pictures and explorer pages that the code of the pages saves
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from pathlib import Path
 
+import examples
 import reference
 
 DOCS = Path(__file__).resolve().parent
 COURSE = DOCS.parent / "notebooks"
+WITH_PICTURES = ("index.md", "tour.md", "guide/drawing.md")
+"""The pages whose code saves pictures that they show."""
 
 
 def main() -> None:
     """Gather everything."""
     reference.write(DOCS / "reference")
     notebooks(DOCS / "notebooks")
+    pictures(DOCS / "_made" / "explorer")
+
+
+def pictures(folder: Path) -> None:
+    """Run the code of the pages that show what it saves, in the folder that the site takes over."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(None):
+            for page in WITH_PICTURES:
+                examples.run(DOCS / page)
+    finally:
+        os.chdir(before)
+    for path in folder.iterdir():
+        if path.suffix not in (".html", ".svg"):
+            path.unlink()
 
 
 def _heading(notebook: Path) -> tuple[str, str]:

@@ -232,12 +232,12 @@ CHAPTERS = (
                 "Nodes, plans, recording and the backward pass: for those who read the code; "
                 ":doc:`/guide/engine` walks through it. No user's program needs these names, and "
                 "they may change.",
-                tuple(
-                    f"autodiff.engine.{module}"
-                    for module in (
-                        *("node", "plan", "definition", "apply", "operands", "outputs"),
-                        *("backward", "handover", "checks", "origin"),
-                    )
+                (
+                    *("autodiff.engine.node", "autodiff.engine.plan"),
+                    *("autodiff.engine.definition", "autodiff.engine.apply"),
+                    *("autodiff.engine.operands", "autodiff.engine.outputs"),
+                    *("autodiff.engine.backward", "autodiff.engine.handover"),
+                    *("autodiff.engine.checks", "autodiff.engine.origin", "autodiff.operators"),
                 ),
                 "",
             ),
