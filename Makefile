@@ -30,6 +30,7 @@ notebooks: $(VENV)/.notebooks
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build/html
+	$(BIN)/python docs/links.py docs/_build/html
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

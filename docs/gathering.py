@@ -2,14 +2,13 @@
 """What is gathered before the pages are built, into folders that git ignores.
 
 ``reference/``   pages from the packages' ``__all__``
-``notebooks/``   the course's notebooks, and a page that lists them
+``notebooks/``   the course's notebooks, and the page that lists them
 ``_made/``       pictures and explorer pages that the code of the pages saves
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -47,14 +46,6 @@ def pictures(folder: Path) -> None:
             path.unlink()
 
 
-def _heading(notebook: Path) -> tuple[str, str]:
-    """Return a notebook's title, and the paragraph under it."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    text = "".join("".join(cells[0]["source"]) if cells else "")
-    title, _, rest = text.partition("\n")
-    return title.lstrip("# ").strip(), rest.strip().partition("\n\n")[0]
-
-
 def notebooks(folder: Path) -> None:
     """Mirror the course's notebooks, as they are stored: with what they gave."""
     folder.mkdir(exist_ok=True)
@@ -62,24 +53,13 @@ def notebooks(folder: Path) -> None:
     for path in folder.glob("*.ipynb"):
         if path.name not in {notebook.name for notebook in there}:
             path.unlink()
-    lines = ["# The course", ""]
-    lines += [
-        "Deep learning's first weeks, in the order in which a course takes them: from one neuron",
-        "to the Transformer. Each runs in under two minutes on two cores; `make notebooks`",
-        "runs them all anew.",
-        "",
-    ]
     for notebook in there:
         copy = folder / notebook.name
         if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
             shutil.copyfile(notebook, copy)
-        title, question = _heading(notebook)
-        lines += [f"[{title}]({notebook.name})", f": {question}" if question else ": ", ""]
-    if there:
-        lines += ["```{toctree}", ":hidden:", ""]
-        lines += [notebook.stem for notebook in there] + ["```", ""]
-    else:
-        lines += ["The notebooks are being written.", ""]
+    names = "\n".join(notebook.stem for notebook in there)
+    text = (COURSE / "README.md").read_text(encoding="utf-8")
+    text += f"\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
     page = folder / "index.md"
-    if not page.exists() or page.read_text(encoding="utf-8") != "\n".join(lines):
-        page.write_text("\n".join(lines), encoding="utf-8")
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")

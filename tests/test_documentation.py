@@ -71,7 +71,9 @@ def test_operation_is_documented_and_its_example_runs(name):
 
 
 def python_blocks(file):
-    return re.findall(r"```python\n(.*?)```", (ROOT / file).read_text(), flags=re.DOTALL)
+    return re.findall(
+        r"```python\n(.*?)```", (ROOT / file).read_text(encoding="utf-8"), flags=re.DOTALL
+    )
 
 
 @pytest.mark.parametrize("file", ["README.md", "README.ko.md", "CONTRIBUTING.md"])
@@ -115,7 +117,7 @@ def test_the_readmes_models_learn_and_are_restored(tmp_path, monkeypatch):
 
 def test_links_in_pages_lead_to_files():
     for page in ("README.md", "README.ko.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8")):
             if "://" not in target:
                 assert (ROOT / target).exists(), f"{page} links to {target}"
 
@@ -235,12 +237,13 @@ def outline(file):
         (language, re.sub(r"\s*#.*", "", code) if language == "python" else language)
         for language, code in blocks
     ]
+    links = sorted(re.findall(r"\]\(([^)]+)\)", prose))
     return {
         "headings": re.findall(r"^#+", prose, flags=re.MULTILINE),
         "code": without_comments,
         "rows": len(re.findall(r"^\|", prose, flags=re.MULTILINE)),
         "points": len(re.findall(r"^- ", prose, flags=re.MULTILINE)),
-        "links": sorted(re.findall(r"\]\(([^)]+)\)", prose)),
+        "links": [link for link in links if "README" not in link],  # but not to one another
     }
 
 
