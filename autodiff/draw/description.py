@@ -208,16 +208,28 @@ def _collect(output: Node) -> list[Node]:
     return sorted(seen.values(), key=lambda node: node.number)
 
 
-def _given_names(names: Names | None) -> dict[Hashable, str]:
-    pairs = names.items() if isinstance(names, Mapping) else names or ()
-    found: dict[Hashable, str] = {}
+def pairs_of(names: Names | None) -> list[tuple[str, Handle]]:
+    """Return the names that were given for tensors, each with its tensor.
+
+    Raises
+    ------
+    OptionError
+        If they are anything else.
+    """
+    given: Any = names.items() if isinstance(names, Mapping) else () if names is None else names
+    pairs = list(given) if isinstance(given, Iterable) else [given]
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Handle)):
             message = "draw: names must be a mapping of names to tensors, or pairs of both"
             raise OptionError(f"{message}. Give model.named_parameters(), for example.")
-        name, tensor = pair
-        found[_memory(tensor.array) if tensor.node is None else id(tensor.node)] = str(name)
-    return found
+    return [(str(name), tensor) for name, tensor in pairs]
+
+
+def _given_names(names: Names | None) -> dict[Hashable, str]:
+    return {
+        _memory(tensor.array) if tensor.node is None else id(tensor.node): name
+        for name, tensor in pairs_of(names)
+    }
 
 
 def _memory(array: Any) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from autodiff.draw.description import Description, Vertex
 
 __all__ = ["Graph", "build_graph"]
+
+_PICTURES = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".ps", ".eps", ".html")
 
 _STYLES: dict[str, dict[str, str]] = {
     "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "white"},
@@ -75,8 +78,17 @@ class Graph(graphviz.Digraph):  # type: ignore[misc]
         -------
         str
             The file's path.
+
+        Raises
+        ------
+        OptionError
+            If the file's name is that of another picture.
         """
-        if filename is None or Path(filename).suffix.lower() != ".svg":
+        kind = Path(filename or "").suffix.lower()
+        if kind in _PICTURES:  # it would be text all the same
+            message = f"save: {os.fspath(filename)!r} is a name for a picture, and this writes text"
+            raise OptionError(f"{message}. Give .svg or .gv, or call render(format={kind[1:]!r}).")
+        if kind != ".svg":
             return str(super().save(filename, directory=directory, **options))
         path = Path(directory or "", filename)
         path.parent.mkdir(parents=True, exist_ok=True)

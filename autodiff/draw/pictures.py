@@ -13,7 +13,7 @@ from autodiff.draw.description import Description, Names, describe_graph
 from autodiff.draw.dot import Graph, build_graph
 from autodiff.draw.labels import Show
 from autodiff.draw.svg import render_svg
-from autodiff.errors import OptionError
+from autodiff.errors import DTypeError, OptionError, typed_calls
 
 if TYPE_CHECKING:
     from autodiff.tensor import Tensor
@@ -23,6 +23,7 @@ __all__ = ["graph", "save", "svg"]
 Direction = Literal["TB", "LR"]
 
 
+@typed_calls
 def graph(
     output: Tensor,
     names: Names | None = None,
@@ -80,6 +81,7 @@ def graph(
     return build_graph(description, Show(shapes, values, gradients), direction)
 
 
+@typed_calls
 def svg(
     output: Tensor,
     names: Names | None = None,
@@ -117,6 +119,7 @@ def svg(
     return render_svg(description, Show(shapes, values, gradients), direction)
 
 
+@typed_calls
 def save(
     output: Tensor,
     file: str | os.PathLike[str],
@@ -148,11 +151,16 @@ def save(
 
     Raises
     ------
+    DTypeError
+        If the output is no tensor, or the file no file's name.
     OptionError
         If the file's name ends otherwise, the direction is unknown, or the depth negative.
     GraphError
         If no operation was recorded for the tensor.
     """
+    if not isinstance(file, str | os.PathLike):
+        message = f"save: a {type(file).__name__} is no file's name"
+        raise DTypeError(f"{message}. Write save(loss, 'loss.svg').")
     path = Path(file)
     kind = path.suffix.lower()
     if kind not in (".svg", ".dot", ".gv"):

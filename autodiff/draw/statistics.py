@@ -53,14 +53,16 @@ def statistics(array: Any) -> Statistics:
     finite = entries[np.isfinite(entries)] if nans or infinities else entries
     zeros = float(np.mean(entries == 0)) if entries.size else 0.0
     size = float(abs(finite).max()) if finite.size else 0.0
-    # Scaled, so that the squares of large entries don't overflow.
-    norm = size * float(np.sqrt(np.sum((finite / size) ** 2))) if size else 0.0
+    # Scaled, so that neither the squares of large entries nor their sum overflow.
+    with np.errstate(over="ignore"):
+        norm = size * float(np.sqrt(np.sum((finite / size) ** 2))) if size else 0.0
+        mean = size * float(np.mean(finite / size)) if size else 0.0
     return Statistics(
         given.shape,
         str(given.dtype),
         float(finite.min()) if finite.size else None,
         float(finite.max()) if finite.size else None,
-        float(finite.mean()) if finite.size else None,
+        mean if finite.size else None,
         norm,
         zeros,
         nans,

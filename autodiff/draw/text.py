@@ -15,6 +15,7 @@ from autodiff.draw.expressions import expression, name_vertices
 from autodiff.draw.labels import number
 from autodiff.draw.statistics import statistics
 from autodiff.draw.steps import BackwardStep, Contribution, backward_steps, gradients
+from autodiff.errors import typed_calls
 
 if TYPE_CHECKING:
     from autodiff.tensor import Tensor
@@ -39,6 +40,7 @@ class Line(NamedTuple):
     contribution: Contribution
 
 
+@typed_calls
 def text(output: Tensor, names: Names | None = None) -> str:
     """Write out how a tensor was computed, and how its gradient comes about.
 
@@ -174,7 +176,8 @@ def _inline(value: Any) -> str:
 
 def _norm(value: Any) -> str:
     """Write an array's Euclidean norm, and what is not finite in it."""
-    norm = np.linalg.norm(np.asarray(value).ravel()) if np.asarray(value).size else 0.0
+    with np.errstate(all="ignore"):
+        norm = np.linalg.norm(np.asarray(value).ravel()) if np.asarray(value).size else 0.0
     if 1e-15 < norm < 1e15:  # no square has overflowed, or vanished
         return f"‖{number(norm)}‖"
     found = statistics(value)

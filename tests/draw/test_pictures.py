@@ -421,3 +421,32 @@ def test_deep_graphs():
     description = draw.describe_graph(y)
     assert len(description.vertices) == 3_002
     assert draw.svg(y).count("<rect") > 3_000
+
+
+def test_calls_that_do_not_fit_are_typed_errors(tmp_path):
+    y = neuron()
+    for call in (draw.text, draw.graph, draw.svg, draw.explore):
+        with pytest.raises(ad.OptionError, match=f"{call.__name__}\\(\\) got an unexpected keyword"):
+            call(y, colour="red")
+        with pytest.raises(ad.OptionError, match="pairs of both"):
+            call(y, names=3)
+    for file in (None, 3):
+        with pytest.raises(ad.DTypeError, match="is no file's name"):
+            draw.save(y, file)
+        with pytest.raises(ad.DTypeError, match="is no file's name"):
+            draw.explore(y).save(file)
+    with pytest.raises(ad.OptionError, match=r"this writes text. Give .svg or .gv, or call render"):
+        draw.graph(y).save(tmp_path / "y.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_beyond_their_squares_are_shown_without_a_warning():
+    x = ad.tensor(np.full((2, 2), 1e308), requires_grad=True, name="x")
+    with np.errstate(all="ignore"), draw.record():
+        y = (x * 1e300).sum() + x.sum()
+    assert "inf" in draw.text(y)
+    found = draw.statistics(x)
+    assert found.mean == pytest.approx(1e308)
+    for each in (y, (x * 1e-8).sum()):
+        draw.svg(each)
+        draw.explore(each, gradcheck=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from autodiff.draw.description import Names, describe_graph
+from autodiff.draw.description import Names, describe_graph, pairs_of
 from autodiff.draw.explorer.arrays import Shown, number, show
 from autodiff.draw.explorer.comparison import compare
 from autodiff.draw.explorer.gradients import check_rules, group_gradients, time_series
@@ -49,7 +48,7 @@ def page_data(
     dict
         For :func:`json.dumps`.
     """
-    pairs = list(names.items() if isinstance(names, Mapping) else names or ())
+    pairs = pairs_of(names)
     description = describe_graph(output, pairs)
     scene = build_scene(description)
     count = max(1, 2 * len(scene.boxes))

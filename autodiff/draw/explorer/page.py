@@ -12,7 +12,7 @@ from typing import Any
 from autodiff.draw.description import Names
 from autodiff.draw.explorer.data import page_data
 from autodiff.engine.node import Handle
-from autodiff.errors import DTypeError, OptionError
+from autodiff.errors import DTypeError, OptionError, typed_calls
 
 __all__ = ["Exploration", "explore"]
 
@@ -58,6 +58,9 @@ class Exploration:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page into a file, whose folder is made if there is none."""
+        if not isinstance(path, str | os.PathLike):
+            message = f"explore: a {type(path).__name__} is no file's name"
+            raise DTypeError(f"{message}. Write page.save('page.html').")
         file = Path(path)
         if file.suffix.lower() not in (".html", ".htm"):
             message = f"explore: {file.name!r} is no name for a web page"
@@ -80,6 +83,7 @@ class Exploration:
         return f"<Exploration of {operations} operations{where}>"
 
 
+@typed_calls
 def explore(
     output: Any,
     *others: Any,
