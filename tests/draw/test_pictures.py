@@ -426,7 +426,7 @@ def test_deep_graphs():
 def test_calls_that_do_not_fit_are_typed_errors(tmp_path):
     y = neuron()
     for call in (draw.text, draw.graph, draw.svg, draw.explore):
-        with pytest.raises(ad.OptionError, match=f"{call.__name__}\\(\\) got an unexpected keyword"):
+        with pytest.raises(ad.OptionError, match=f"{call.__name__}.. got an unexpected keyword"):
             call(y, colour="red")
         with pytest.raises(ad.OptionError, match="pairs of both"):
             call(y, names=3)
