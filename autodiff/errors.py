@@ -298,6 +298,7 @@ def typed_calls(callee: F) -> F:
 
     @wraps(callee)
     def call(*args: Any, **named: Any) -> Any:
+        __tracebackhide__ = True  # a failing test shows the user's line
         try:
             return callee(*args, **named)
         except TypeError as error:

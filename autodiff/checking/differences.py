@@ -84,9 +84,7 @@ class Line:
 
     def at(self, t: float) -> Sample:
         """Evaluate at ``x + t d``."""
-        point = self.moved(t)
-        with np.errstate(all="ignore"):
-            return self.function.sample(point)
+        return self.function.sample(self.moved(t))
 
     def moved(self, t: complex) -> list[Array]:
         """Return the point ``x + t d``."""

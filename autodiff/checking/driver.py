@@ -22,7 +22,7 @@ from autodiff.checking.report import Entry, GradientReport, Guilty, InputRow, Ki
 from autodiff.checking.second import find_guilty_again
 from autodiff.checking.state import kept
 from autodiff.checking.variables import Arguments, arguments_of, lent
-from autodiff.errors import GradientCheckError, OptionError
+from autodiff.errors import GradientCheckError, OptionError, typed_calls
 
 __all__ = ["CHOICES", "gradcheck"]
 
@@ -51,6 +51,7 @@ CHOICES = {
 }
 
 
+@typed_calls
 def gradcheck(
     f: Callable[..., Any],
     inputs: Any,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.checking.kinks import Trace, Watch
+from autodiff.checking.state import tensors_of
 from autodiff.checking.variables import Arguments, captured_by
 from autodiff.engine.backward import collect, propagate
 from autodiff.engine.modes import enable_grad, no_grad, observe
@@ -96,19 +97,17 @@ class Function:
         self._count = [0]  # shared with what :meth:`weighed_by` returns
         self._positional, self._named = arguments.positional, arguments.named
         self.captured = [] if arguments.captured is None else arguments.captured
-        self._trace = Trace(self.variables)
-        coarse = _CoarseLeaves()
-        outputs = self.run(self.point, self._trace, coarse)
-        if arguments.captured is not None and self._trace.epsilon > np.finfo(np.float64).eps:
-            own = {variable.tensor.node for variable in self.variables}
-            leaves = coarse.found - own
-            if leaves:
-                cast = captured_by(leaves)
-                self.captured += cast
-                for leaf in cast:
-                    leaf.cast_up()
-                self._trace = Trace(self.variables)
-                outputs = self.run(self.point, self._trace)
+        outputs, coarse = self._first_run()
+        for near in (True, False):  # those that f refers to, and only then whoever holds one
+            if arguments.captured is None or not coarse:
+                break
+            held = (arguments.module, *self._positional, *self._named.values())
+            cast = captured_by(coarse, tensors_of(f, *held) if near else None)
+            self.captured += cast
+            for leaf in cast:
+                leaf.cast_up()
+            if cast:
+                outputs, coarse = self._first_run()
         self.outputs = [output.array for output in outputs]
         if not self.outputs:
             message = "gradcheck: the function returned no floating tensor"
@@ -116,7 +115,17 @@ class Function:
         y = self.outputs[0]
         self.single = len(self.outputs) == 1 and y.size == 1 and y.dtype.kind == "f"
         self.cotangents = _cotangents(self.outputs, count, generator, self.single)
+        self.weights = _rows(self.cotangents)
         self.center = self.weigh(self.outputs, frozenset())
+
+    def _first_run(self) -> tuple[list[Any], set[Leaf]]:
+        """Evaluate for the trace; return also what makes the results coarser than float64."""
+        self._trace = Trace(self.variables)
+        observer = _CoarseLeaves()
+        outputs = self.run(self.point, self._trace, observer)
+        fine = self._trace.epsilon <= np.finfo(np.float64).eps
+        own = {variable.tensor.node for variable in self.variables}
+        return outputs, set() if fine else observer.found - own
 
     @property
     def trace(self) -> Trace:
@@ -184,6 +193,7 @@ class Function:
         """Return the same function with other sets of cotangents."""
         other = copy.copy(self)
         other.cotangents = cotangents
+        other.weights = _rows(cotangents)
         other.center = other.weigh(self.outputs, frozenset())
         return other
 
@@ -241,16 +251,13 @@ class Function:
 
     def weigh(self, outputs: list[Array], crossed: frozenset[int]) -> Sample:
         """Multiply outputs with each set of cotangents, and sum up."""
-        values, scale = [], []
-        with np.errstate(all="ignore"):
-            for cotangents in self.cotangents:
-                terms = [
-                    (np.conj(v) * y).real if y.dtype.kind == "c" else v * y
-                    for v, y in zip(cotangents, outputs, strict=True)
-                ]
-                values.append(sum(float(term.sum(dtype=np.float64)) for term in terms))
-                scale.append(sum(float(abs(term).sum(dtype=np.float64)) for term in terms))
-        return Sample(np.array(values), np.array(scale), crossed)
+        values, scale = np.zeros(len(self.cotangents)), np.zeros(len(self.cotangents))
+        for v, y in zip(self.weights, outputs, strict=True):
+            flat = y.reshape(-1)
+            terms = (np.conj(v) * flat).real if y.dtype.kind == "c" else v * flat
+            values += terms.sum(axis=1, dtype=np.float64)
+            scale += np.abs(terms).sum(axis=1, dtype=np.float64)
+        return Sample(values, scale, crossed)
 
     def gradients(
         self, point: Point, jitter: Callable[[Array], Array] | None = None
@@ -305,6 +312,11 @@ def _pull_back(
             known = upstream.get(output.node)
             upstream[output.node] = g if known is None else known + g
     return propagate(upstream, leaves, retain_graph=True) if upstream else {}
+
+
+def _rows(cotangents: list[list[Array]]) -> list[Array]:
+    """Return, for each output, a matrix whose rows are its parts of the sets of cotangents."""
+    return [np.stack([v.reshape(-1) for v in of_one]) for of_one in zip(*cotangents, strict=True)]
 
 
 def _keep(found: dict[tuple[int, int], Array], place: tuple[int, int], g: Any) -> None:

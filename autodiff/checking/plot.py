@@ -39,7 +39,11 @@ def sweep(
     entry: Entry,
 ) -> Sweep:
     """Evaluate the estimators for one entry at steps from half its scale to nothing."""
-    with kept(f, arguments.positional, arguments.named, arguments.module), lent(arguments):
+    with (
+        kept(f, arguments.positional, arguments.named, arguments.module),
+        lent(arguments),
+        np.errstate(all="ignore"),
+    ):
         generator = np.random.default_rng(settings.seed)
         function = Function(f, arguments, settings.probes, generator, given)
         checker = Checker(function, given, settings)

@@ -24,7 +24,7 @@ import numpy as np
 from autodiff import random
 from autodiff.engine.node import Handle
 
-__all__ = ["kept"]
+__all__ = ["kept", "tensors_of"]
 
 _PACKAGES = ("autodiff", "nn", "numpy", "builtins")
 _DEPTH = 6
@@ -61,6 +61,16 @@ def kept(f: Callable[..., Any], *others: Any) -> Iterator[None]:
         random.set_state(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
         random_of_python.setstate(states[2])
+
+
+def tensors_of(*seeds: Any) -> list[Handle]:
+    """Return the tensors that functions refer to, themselves or through a module."""
+    modules, tensors = _holdings(list(seeds))
+    for module in modules:
+        tensors += [handle for _, handle in module.named_parameters()]
+        for part in _parts(module):
+            tensors += [value for _, value in _state_of(part) if isinstance(value, Handle)]
+    return list({id(handle): handle for handle in tensors}.values())
 
 
 def _same(array: Any, values: Any) -> bool:

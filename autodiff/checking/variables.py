@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -56,9 +56,17 @@ class Captured(NamedTuple):
         self.tensor.array, self.tensor.node = self.array, self.node
 
 
-def captured_by(leaves: Collection[Leaf]) -> list[Captured]:
-    """Return the tensors that hold these leaves: the graph points to no tensor itself."""
-    found = [handle for handle in gc.get_referrers(*leaves) if isinstance(handle, Handle)]
+def captured_by(leaves: Collection[Leaf], known: Iterable[Handle] | None = None) -> list[Captured]:
+    """Return the tensors that hold these leaves: the graph points to no tensor itself.
+
+    They are looked for among the known ones; where none are given, among all that there are,
+    which takes long.
+    """
+    found = [
+        handle
+        for handle in (gc.get_referrers(*leaves) if known is None else known)
+        if isinstance(handle, Handle)
+    ]
     return [
         Captured(handle, handle.array, handle.node)
         for handle in found

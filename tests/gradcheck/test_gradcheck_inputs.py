@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -210,6 +212,29 @@ def test_numbers_that_make_no_sense_are_refused(options, words):
         ad.gradcheck(lambda x: x, np.ones(2), **options)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options", "words"),
+    [
+        ((abs, np.ones(2)), {"mod": "fast"}, "unexpected keyword argument 'mod'"),
+        ((abs, np.ones(2), "fast"), {}, "too many positional arguments"),
+        ((abs,), {}, "missing a required argument: 'inputs'"),
+    ],
+)
+def test_calls_that_do_not_fit_the_signature_show_it(arguments, options, words):
+    with pytest.raises(ad.OptionError, match=words) as caught:
+        ad.gradcheck(*arguments, **options)
+    assert "its signature is gradcheck(f, inputs, *, mode='auto', order=1, " in str(caught.value)
+
+
+def test_what_the_function_itself_raises_stays_as_it_is():
+    def f(x):
+        return len(x, x)
+
+    with pytest.raises(TypeError, match="takes exactly one") as caught:
+        ad.gradcheck(f, np.ones(2))
+    assert type(caught.value) is TypeError
+
+
 def test_a_function_that_is_not_finite_is_not_checked():
     with (
         pytest.warns(RuntimeWarning)
@@ -271,3 +296,37 @@ def test_captured_float32_weights_are_cast_up_and_given_back():
     assert weight.array is array
     assert weight.node is node
     assert np.array_equal(weight.grad.numpy(), grad)
+
+
+class Hidden:
+    """Holds a tensor where a look at its attributes finds none."""
+
+    __slots__ = ("weight",)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_captured_weights_are_found_near_or_far(hidden, monkeypatch):
+    holder = Hidden()
+    holder.weight = ad.tensor(np.float32([0.3, -2.0]), requires_grad=True)
+    given = [holder] if hidden else [holder.weight]
+    if not hidden:
+        monkeypatch.setattr(gc, "get_referrers", None)  # it reads the whole heap
+    array, node = holder.weight.array, holder.weight.node
+
+    def f(x):
+        weight = given[0].weight if hidden else given[0]
+        return ad.exp(x.astype(weight.dtype) * weight).sum()
+
+    report = ad.gradcheck(f, np.array([0.5, 0.7]), mode="fast")
+    assert report.entries[0].tolerance < 1e-7  # as float64 differences allow
+    assert holder.weight.array is array
+    assert holder.weight.node is node
+
+
+def test_captured_weights_of_a_module_are_found_near(monkeypatch):
+    model = nn.Linear(2, 3)
+    monkeypatch.setattr(gc, "get_referrers", None)
+    x = np.random.default_rng(0).standard_normal((4, 2))
+    report = ad.gradcheck(lambda x: ad.tanh(model(x.astype(ad.float32))), x, mode="fast")
+    assert model.weight.dtype == np.float32
+    assert report.ok

@@ -117,11 +117,11 @@ def test_dropout_is_found_and_suspected():
 
 
 def test_second_order_errors_are_found_after_the_first_order_passed():
-    for seed in range(SEEDS):
+    for seed in range(SEEDS // 2):
         x = np.random.default_rng(seed).uniform(0.5, 2, 2)
-        assert ad.gradcheck(second_order_lost, x)
         report = ad.gradcheck(second_order_lost, x, order=2, raises=False)
         assert not report.ok
+        assert report.first.ok
         assert report.second is not None
         assert report.second.wrong
         text = " ".join(str(report).split())

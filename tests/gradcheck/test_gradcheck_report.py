@@ -309,7 +309,13 @@ def test_a_failing_test_shows_the_report_alone(tmp_path):
     )
     assert "Gradient WRONG" in ran.stdout
     assert "is a str, not an array" in ran.stdout
-    for hidden in ("Parameters\n", "raise GradientCheckError", "def _lift", "def arguments_of"):
+    for hidden in (
+        "Parameters\n",
+        "raise GradientCheckError",
+        "def _lift",
+        "def arguments_of",
+        "callee",
+    ):
         assert hidden not in ran.stdout
 
 
@@ -331,12 +337,12 @@ def test_the_five_worst_of_all_inputs_are_ranked():
 
 def test_80_columns_with_long_names_and_unresolved_entries():
     names = [f"encoder.blocks.{i}.{'very_' * 12}long.weight" for i in range(2)]
-    inputs = {name: np.ones((1000, 1, 2)) for name in names}
 
     def f(p):
         return (p[names[0]] * 1e-12).sum() + off_by_one_percent(ad.exp(p[names[1]]), 3).sum()
 
-    for mode in ("full", "fast"):
+    for mode, size in (("full", 50), ("fast", 1000)):
+        inputs = {name: np.ones((size, 1, 2)) for name in names}
         report = ad.gradcheck(f, inputs, mode=mode, raises=False)
         lines = str(report).splitlines()
         assert max(map(len, lines)) <= 80
