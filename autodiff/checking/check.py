@@ -23,7 +23,7 @@ from autodiff.checking.report import Entry
 from autodiff.checking.subgradients import Sets, judge_at_kink
 from autodiff.checking.verdict import KINK, OK, RANK, RESOLUTION, UNRESOLVED, WRONG, judge
 
-__all__ = ["Checker", "Settings", "gravity"]
+__all__ = ["Checker", "Compared", "Settings", "gravity"]
 
 Array = np.ndarray[Any, Any]
 Index = tuple[int, ...]
@@ -45,6 +45,27 @@ class Settings(NamedTuple):
     kinks: str
     estimator: str
     seed: int
+
+
+class Compared(NamedTuple):
+    """What one comparison found.
+
+    Attributes
+    ----------
+    entry : Entry
+    crossed : frozenset of int
+        The operations at whose kink the point lies.
+    off : ndarray (K,) or None
+        By how much the derivatives differ, for each set of cotangents; None where that is not
+        what was judged.
+    allowed : ndarray (K,)
+        By how much they may.
+    """
+
+    entry: Entry
+    crossed: frozenset[int]
+    off: Array | None
+    allowed: Array
 
 
 class Checker:
@@ -130,26 +151,26 @@ class Checker:
 
     # -- one line ---------------------------------------------------------------------------
 
-    def measure(self, k: int, support: Array, units: Array, index: Index | None) -> Entry:
+    def measure(self, k: int, support: Array, units: Array, index: Index | None) -> Compared:
         """Judge the derivative along a direction, given in units of the entries' scales.
 
         An entry's scale is its size or, where that is larger, its fellows'. Where such a
         step leaves f's domain or crosses a kink, the entry's own size is tried.
         """
         scale = self.scales[k].reshape(-1)[support]
-        entry, crossed = self.compare(k, self.line(k, units * scale, support), index)
-        if entry.verdict in (UNRESOLVED, KINK) and self.settings.h is None:
+        found = self.compare(k, self.line(k, units * scale, support), index)
+        if found.entry.verdict in (UNRESOLVED, KINK) and self.settings.h is None:
             own = abs(self.function.point[k].reshape(-1)[support])
             closer = (own > 0) & (own < 0.1 * scale)
             if closer.any():
                 direction = units * np.where(closer, own, scale)
-                again, now = self.compare(k, self.line(k, direction, support), index)
-                if again.verdict in (OK, WRONG):
-                    entry, crossed = again, now
-        if entry.verdict != OK and len(support) == 1:
-            for position in crossed:
-                self.kinked.setdefault(position, []).append(entry.place)
-        return entry
+                again = self.compare(k, self.line(k, direction, support), index)
+                if again.entry.verdict in (OK, WRONG):
+                    found = again._replace(off=None)  # of another direction
+        if found.entry.verdict != OK and len(support) == 1:
+            for position in found.crossed:
+                self.kinked.setdefault(position, []).append(found.entry.place)
+        return found
 
     def line(self, k: int, direction: Array, support: Array) -> tuple[Line, Differences]:
         """Return a line of one variable, and the differences along it."""
@@ -168,13 +189,8 @@ class Checker:
         """The absolute tolerance; none but the measured ones unless given."""
         return self.settings.atol or 0.0
 
-    def compare(
-        self, k: int, along: tuple[Line, Differences], index: Index | None
-    ) -> tuple[Entry, frozenset[int]]:
-        """Judge the derivative along a line, trying other steps where the first does not do.
-
-        Returns the entry, and the operations at whose kink the point lies.
-        """
+    def compare(self, k: int, along: tuple[Line, Differences], index: Index | None) -> Compared:
+        """Judge the derivative along a line, trying other steps where the first does not do."""
         line, differences = along
         gradients = self.double[k]
         computed = np.array([line.along(g) for g in gradients])
@@ -184,7 +200,7 @@ class Checker:
             estimate = complex_step(line)
             tolerance, verdict = self._judge(computed, estimate, slack, size)
             entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, "")
-            return entry, frozenset()
+            return Compared(entry, frozenset(), computed - estimate.value, tolerance)
         extrapolate = self.settings.estimator != "central"
         estimate = differences.richardson(extrapolate=extrapolate)
         tolerance, verdict = self._judge(computed, estimate, slack, size)
@@ -214,7 +230,7 @@ class Checker:
                             k, line, index, kink.computed, kink.estimate, kink.tolerance,
                             kink.verdict, kink.reasons,
                         )  # fmt: skip
-                        return entry, kink.crossed
+                        return Compared(entry, kink.crossed, None, kink.tolerance)
                     if better is None:
                         verdict = np.full(verdict.shape, UNRESOLVED)
                         reason = "f is not finite around here"
@@ -225,7 +241,8 @@ class Checker:
             if np.isinf(slopes).all():
                 reason = "no remainder at all"
         entry = self._entry(k, line, index, computed, estimate, tolerance, verdict, reason)
-        return entry, frozenset()
+        off = None if reason else computed - estimate.value
+        return Compared(entry, frozenset(), off, tolerance)
 
     def _judge(
         self, computed: Array, estimate: Estimate, slack: Array, size: Array
@@ -264,9 +281,13 @@ class Checker:
 
     # -- what the modes are made of ---------------------------------------------------------
 
-    def project(self, k: int, support: Array) -> Entry:
-        """Compare one random projection of some entries."""
-        return self.measure(k, support, self._generator.standard_normal(len(support)), None)
+    def draw(self, size: int) -> Array:
+        """Draw a direction. Its numbers are normal: no two errors alike cancel in it."""
+        return self._generator.standard_normal(size)
+
+    def project(self, k: int, support: Array, units: Array) -> Compared:
+        """Compare one projection of some entries, along a direction in units of their scales."""
+        return self.measure(k, support, units, None)
 
     def hidden(self, k: int, projections: list[Entry]) -> int:
         """Count the entries in which an error of one per cent would not show in projections."""
@@ -280,7 +301,7 @@ class Checker:
         """Compare one entry."""
         shape = self.function.point[k].shape
         index = tuple(int(i) for i in np.unravel_index(position, shape))
-        entry = self.measure(k, np.array([position]), np.ones(1), index)
+        entry = self.measure(k, np.array([position]), np.ones(1), index).entry
         return entry if self.own is None else self.own.compare(k, position, entry)
 
 

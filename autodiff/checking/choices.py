@@ -25,19 +25,24 @@ _RESULTS, _ENTRIES = 8, 48
 _STEP = 2.0**-21
 
 
-def find_wrong_choice(records: Iterable[tuple[int, Record]]) -> tuple[int, Guilty] | None:
-    """Return the first operation whose rule is no subgradient of it at a kink, and its place."""
+def find_wrong_choice(
+    records: Iterable[tuple[int, Record]], *, every: bool = False
+) -> tuple[int, Guilty] | None:
+    """Return the first operation whose rule is no subgradient of it at a kink, and its place.
+
+    With ``every`` also results are looked at that bend only in their second derivative.
+    """
     for place, record in records:
         for position, _ in record.node.plan.steps:
             value = record.values[position]
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
-                found = _check(record, position)
+                found = _check(record, position, every=every)
                 if found is not None:
                     return place, found
     return None
 
 
-def _check(record: Record, position: int) -> Guilty | None:
+def _check(record: Record, position: int, *, every: bool) -> Guilty | None:
     values = [cast_up(x) for x in record.values]
     start = values[position]
     scale = np.maximum(abs(start), float(np.sqrt(np.square(start).mean())) or 1.0)
@@ -52,7 +57,7 @@ def _check(record: Record, position: int) -> Guilty | None:
         return np.concatenate([np.empty(0), *floating])
 
     center = evaluate(0.0)
-    bent: list[int] = []
+    bent = list(range(center.size)) if every else []
     rng = np.random.default_rng(0)
     for signs in (np.ones(start.shape), rng.choice([-1.0, 1.0], start.shape)):
         step = _STEP * scale * signs

@@ -195,6 +195,14 @@ class Differences:
         change = sample.values - self._center.values
         return (change if side == 0 else -change) / t
 
+    def flattening(self) -> Array:
+        """Tell whether the one-sided slopes tend to zero, as those of a squared relu at 0 do."""
+        found = np.ones(self.noise.shape, bool)
+        for side in (0, 1):
+            coarse, fine = abs(self._slope(0, side)), abs(self._slope(-6, side))
+            found &= (fine <= coarse / 2) | (fine <= 32 * self.noise / self.h)
+        return found
+
     def bend(self, j: int = 0) -> Array:
         """Tell how the jump of the one-sided slopes shrinks from one step to half of it.
 

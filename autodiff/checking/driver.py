@@ -14,7 +14,7 @@ from autodiff.checking.check import Checker, Settings
 from autodiff.checking.choices import find_wrong_choice
 from autodiff.checking.function import Function, gradient_projection
 from autodiff.checking.kinks import CONTROL_FLOW
-from autodiff.checking.locate import all_records_at, find_guilty, first_random
+from autodiff.checking.locate import all_records_at, find_guilty, find_infinite, first_random
 from autodiff.checking.modes import VariableCheck, fast, full
 from autodiff.checking.plot import sweep
 from autodiff.checking.progress import progress_bar
@@ -38,6 +38,12 @@ _HIDDEN = (
 _TOGETHER = (
     "Every operation's own choice at its kink is a subgradient of it, but together they give "
     "none of f's."
+)
+
+_INFINITE = (
+    "The gradient is NaN: the derivative of {} for its operand {!r} is infinite here, called at "
+    "{}, and infinity times zero is NaN. Keep its operand away from such values: by where before "
+    "the operation, not after it."
 )
 
 _FULL_UP_TO = 2000
@@ -114,7 +120,7 @@ def gradcheck(
         there) and report it; fail; or do not compare.
     estimator : {"richardson", "central", "complex", "taylor"}
         How derivatives are estimated; ``"complex"`` needs analytic operations alone, a user's
-        declared with ``@primitive(analytic=True)``;
+        declared with ``@primitive(analytic=True)``, and first derivatives;
         ``"taylor"`` tests that ``|f(x + hd) - f(x) - h <g, d>|`` falls with the square of h.
     raises : bool
         Raise where the check fails; else return the report.
@@ -157,6 +163,9 @@ def gradcheck(
         if value not in CHOICES[option]:
             known = ", ".join(map(repr, CHOICES[option]))
             raise OptionError(f"gradcheck: {option}={value!r} is none of {known}")
+    if estimator == "complex" and order == 2:
+        message = "gradcheck: estimator='complex' is of first derivatives only, and order=2"
+        raise OptionError(f"{message}. Use estimator='richardson'.")
     _check_numbers(h=h, rtol=rtol, atol=atol, probes=probes, seed=seed)
     settings = Settings(h, rtol, atol, max(1, int(probes)), kinks, estimator, seed)
     arguments = arguments_of(f, inputs)._replace(captured=[])
@@ -243,8 +252,14 @@ def _check(
         guilty, hint = find_guilty(function, given)
         wrong = [entry for check in checks for entry in check.entries if entry.verdict == "WRONG"]
         at_kinks = all("kink" in entry.reason for entry in wrong)
+        if guilty is None and any(np.isnan(entry.computed) for entry in wrong):
+            infinite = find_infinite(function)
+            if infinite is not None:
+                hint, at_kinks = _INFINITE.format(*infinite[:3]), False
+        if guilty is None and chosen_wrong is None and at_kinks and settings.kinks != "fail":
+            chosen_wrong = _wrong_choice(checker, every=True)
         if guilty is None and chosen_wrong is not None:
-            guilty, hint = chosen_wrong, ""
+            guilty, hint = chosen_wrong[1], ""
         if hint and not at_kinks:
             notes.append(hint)
         elif hint and settings.kinks != "fail":
@@ -266,17 +281,14 @@ def _check(
 
 def _judge_choices(
     checker: Checker, checks: list[VariableCheck]
-) -> tuple[list[VariableCheck], Guilty | None]:
+) -> tuple[list[VariableCheck], tuple[int, Guilty] | None]:
     """Tell of every operation with a kink whether what it chooses is a subgradient.
 
     Where several bend at once, f's own slopes may be too far apart to tell.
     """
     if not checker.kinked or checker.settings.kinks == "skip":
         return checks, None
-    records = list(enumerate(all_records_at(checker.function, checker.function.point)))
-    places = [place for place in sorted(checker.kinked) if 0 <= place < len(records)]
-    suspects = [records[place] for place in places] if places else records
-    found = find_wrong_choice(suspects)
+    found = _wrong_choice(checker)
     if found is None:
         return checks, None
     place, guilty = found
@@ -288,7 +300,15 @@ def _judge_choices(
             return entry
         return replace(entry, verdict="WRONG", reason=f"{entry.reason}; {reason}")
 
-    return [check.revised(judged) for check in checks], guilty
+    return [check.revised(judged) for check in checks], found
+
+
+def _wrong_choice(checker: Checker, *, every: bool = False) -> tuple[int, Guilty] | None:
+    """Return where an operation chooses no subgradient, of those at whose kink the point lies."""
+    records = list(enumerate(all_records_at(checker.function, checker.function.point)))
+    places = [place for place in sorted(checker.kinked) if 0 <= place < len(records)]
+    suspects = [records[place] for place in places] if places else records
+    return find_wrong_choice(suspects, every=every)
 
 
 def _refuse_unless_analytic(function: Function) -> None:

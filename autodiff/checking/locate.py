@@ -19,7 +19,7 @@ from autodiff.namespace import NUMPY
 
 __all__ = [
     "Record", "all_records_at", "cast_up", "check_operation", "draw", "find_guilty",
-    "first_random", "guilty_of", "records_at", "rule_alone",
+    "find_infinite", "first_random", "guilty_of", "records_at", "rule_alone",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -97,6 +97,20 @@ def find_guilty(function: Function, given: list[Array]) -> tuple[Guilty | None, 
             "If there is none, the error is in the engine's backward pass itself."
         )
     return None, f"Every operation's own derivative rule is right here. {cause}"
+
+
+def find_infinite(function: Function) -> Guilty | None:
+    """Return the last operation whose derivative is not finite: what makes a gradient NaN."""
+    for record in reversed(records_at(function, function.point)):
+        parts = record.out if isinstance(record.out, tuple) else (record.out,)
+        ones = [np.ones(part.shape, part.dtype) for part in parts]
+        for position, _ in record.node.plan.steps:
+            value = record.values[position]
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                gradient = rule_alone(record, position, ones)
+                if not np.isfinite(gradient).all():
+                    return guilty_of(record, position, 0.0, 0.0, "")
+    return None
 
 
 def check_operation(

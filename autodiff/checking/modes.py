@@ -91,10 +91,14 @@ def fast(checker: Checker, k: int) -> VariableCheck:
     entries: list[Entry] = []
     everything = np.arange(x.size)
     for _ in range(checker.settings.probes):
-        entry = checker.project(k, everything)
+        units = checker.draw(x.size)
+        entry, _, off, allowed = checker.project(k, everything, units)
         entries.append(entry)
         if entry.verdict in _SUSPECT or (entry.verdict == UNRESOLVED and entry.reason):
-            found = _bisect(checker, k) or [entry]
+            part = _Part(everything, units, entry, off, allowed)
+            found = _bisect(checker, k, part)
+            if not found or (_plainly_wrong(entry) and not any(map(_plainly_wrong, found))):
+                found.append(entry)  # no entry stands out, which makes it no better
             checked = f"{x.size:,} by {len(entries)}"
             counts = Counter(e.verdict for e in found)
             right = nlargest(KEPT, (e for e in found if e.verdict == OK), key=gravity)
@@ -109,42 +113,86 @@ def fast(checker: Checker, k: int) -> VariableCheck:
 _SUSPECT = (WRONG, KINK, SKIPPED)
 
 
-def _suspect(entry: Entry, right: list[Entry]) -> bool:
-    if entry.verdict == OK:
-        right.append(entry)
-    return entry.verdict in _SUSPECT
+def _plainly_wrong(entry: Entry) -> bool:
+    """Tell whether an entry is wrong where nothing bends: at a kink only single ones tell."""
+    return entry.verdict == WRONG and "kink" not in entry.reason
 
 
-def _bisect(checker: Checker, k: int) -> list[Entry]:
+class _Part(NamedTuple):
+    """A projection of some entries: measured, or inferred from two others where entry is None."""
+
+    support: Array
+    units: Array
+    entry: Entry | None
+    off: Array | None
+    allowed: Array
+
+    @property
+    def suspect(self) -> bool:
+        if self.entry is not None:
+            return self.entry.verdict in _SUSPECT
+        return self.off is not None and not bool((abs(self.off) <= self.allowed).all())
+
+    def without(self, other: _Part) -> _Part | None:
+        """Infer what the other entries contribute, where the first were measured alone.
+
+        None where derivatives do not add up, as at a kink.
+        """
+        judged = other.entry is not None and other.entry.verdict in (OK, WRONG)
+        if not judged or self.off is None or other.off is None:
+            return None
+        count = len(other.support)
+        allowed = self.allowed + other.allowed
+        return _Part(self.support[count:], self.units[count:], None, self.off - other.off, allowed)
+
+
+def _project(checker: Checker, k: int, support: Array, units: Array | None = None) -> _Part:
+    units = checker.draw(len(support)) if units is None else units
+    entry, _, off, allowed = checker.project(k, support, units)
+    return _Part(support, units, entry, off, allowed)
+
+
+def _bisect(checker: Checker, k: int, failed: _Part) -> list[Entry]:
     """Find the entries that make a projection fail, by halving its support.
 
-    Stops after some hundred projections; what is not resolved by then is noted.
+    One half is measured, in the same direction; what the other contributes is the rest. Stops
+    after some hundred projections; what is not resolved by then is noted.
     """
     size = checker.function.point[k].size
-    pending = [np.arange(size)]
+    pending = [failed]
     found: list[Entry] = []
     right: list[Entry] = []
     budget = max(40 + 8 * int(np.ceil(np.log2(size + 1))), min(4 * size, 500))
     while pending and budget > 0:
-        support = pending.pop()
-        if len(support) == 1:
-            budget -= 1
-            entry = checker.single_entry(k, int(support[0]))
-            (right if entry.verdict == OK else found).append(entry)
+        part = pending.pop()
+        support = part.support
+        if len(support) <= 2:
+            for position in support:
+                budget -= 1
+                entry = checker.single_entry(k, int(position))
+                (right if entry.verdict == OK else found).append(entry)
             continue
         middle = len(support) // 2
-        halves = [support[:middle], support[middle:]]
-        suspects: list[Array] = []
+        suspects: list[_Part] = []
+        units: Array | None = part.units
         for _ in range(checker.settings.probes):  # a direction may weigh an entry too little
-            for half in halves:
+            first = _project(
+                checker, k, support[:middle], None if units is None else units[:middle]
+            )
+            second = None if units is None else part.without(first)
+            if second is None:
                 budget -= 1
-                if len(half) == 1 or _suspect(checker.project(k, half), right):
-                    suspects.append(half)
+                second = _project(checker, k, support[middle:])
+            budget -= 1
+            entries = [half.entry for half in (first, second) if half.entry is not None]
+            right += [entry for entry in entries if entry.verdict == OK]
+            suspects = [half for half in (first, second) if half.suspect]
             if suspects:
                 break
+            units = None
         pending += reversed(suspects)
     if pending:
-        left = sum(len(support) for support in pending)
+        left = sum(len(part.support) for part in pending)
         name = checker.function.variables[k].name
         checker.notes.append(
             f"Of {name}, {len(found)} entries were found one by one; among {left:,} "

@@ -68,7 +68,8 @@ def sweep(
             estimates["forward"].append(above / 2.0**j)
             estimates["central"].append(differences.central(j)[0])
             estimates["Richardson"].append(differences.richardson(j).value[0])
-        if all(step.primitive.analytic for step in function.trace.steps):
+        analytic = all(step.primitive.analytic for step in function.trace.steps)
+        if analytic and entry.order == 1:  # a gradient has no complex step of its own
             estimates["complex step"] = [complex_step(line).value[0]] * len(powers)
         steps = np.array([2.0**j * abs(unit) for j in powers])
         errors = {
@@ -142,10 +143,15 @@ def _guide(ax: Any, steps: Any, errors: Any, order: int) -> None:
         falling += 1
     falls = falling - start >= 2 and errors[falling] <= 1e-2 * errors[start]
     middle = (start + falling) // 2 if falls else start + 2
-    x = np.array([steps[middle] * 2, steps[middle] / 2])
-    y = 4 * errors[middle] * (x / steps[middle]) ** order
+    if falls:
+        x = np.array([steps[middle] * 2, steps[middle] / 2])
+        y = 4 * errors[middle] * (x / steps[middle]) ** order
+    else:  # a fan below the level, each labelled at its own lower end
+        x = steps[start] * np.array([0.5, 0.5 / 8])
+        y = 0.1 * errors[middle] * (x / x[0]) ** order
+    tip, offset = (0, (-2, 3)) if falls else (1, (-3, -8))
     ax.plot(x, y, color="0.5", linewidth=1)
     ax.annotate(
-        f"slope {order}", (x[0], y[0]), xytext=(-2, 3), textcoords="offset points",
+        f"slope {order}", (x[tip], y[tip]), xytext=offset, textcoords="offset points",
         fontsize=8, color="0.35", ha="right",
     )  # fmt: skip

@@ -29,6 +29,8 @@ __all__ = ["AtKink", "Sets", "judge_at_kink"]
 
 Array = np.ndarray[Any, Any]
 
+_JUMPS = "f jumps here, or is infinitely steep"
+
 _ALONE = 16
 """So many outputs that bend along one line are judged one by one; the others together."""
 
@@ -99,8 +101,8 @@ def judge_at_kink(checker: Checker, k: int, sets: Sets, *, single: bool) -> AtKi
     computed = sets.computed
     noise = sets.differences.noise
     change = allowance - 24 * noise / np.maximum(below.step, above.step)
-    jumps = ~(change <= 0.1 * np.nanmax(np.maximum(largest, sets.size)))
-    jumps &= allowance > 100 * noise
+    jumps = ~(change <= 0.1 * np.fmax.reduce(np.fmax(largest, sets.size)))
+    jumps &= (allowance > 100 * noise) & ~sets.differences.flattening()
     outside = ~(abs(computed - np.clip(computed, low, high)) <= tolerance)
     if (outside & ~jumps).any():
         least, most, curved = _choices(checker, sets, crossed, below.value, above.value)
@@ -109,13 +111,14 @@ def judge_at_kink(checker: Checker, k: int, sets: Sets, *, single: bool) -> AtKi
     nearest = np.clip(computed, low, high)
     inside = abs(computed - nearest) <= tolerance
     verdict = np.where(inside, KINK, WRONG)
-    verdict = np.where(jumps, UNRESOLVED, verdict)
+    undefined = np.isnan(computed)
+    verdict = np.where(jumps & ~undefined, UNRESOLVED, verdict)
     unit = float(np.ravel(sets.line.direction)[0]) if single else 1.0
     reasons = []
     for i, name in enumerate(sets.names):
         left, right = sorted((float(below.value[i] / unit), float(above.value[i] / unit)))
         reason = f"at a kink with slopes {left:.6g} and {right:.6g}"
-        reasons.append("f jumps here" if jumps[i] else reason + name)
+        reasons.append(_JUMPS if jumps[i] else reason + name)
     if checker.settings.kinks == "fail":
         farther = abs(below.value - computed) > abs(above.value - computed)
         nearest = np.where(farther, below.value, above.value)

@@ -87,6 +87,46 @@ def _(xp, g, x):
 
 
 @ad.primitive
+def upstream_clipped(xp, x, /):
+    """The square, whose rule clips the upstream gradient to -1 to 1."""
+    return x * x
+
+
+@upstream_clipped.vjp
+def _(xp, g, x):
+    return 2 * x * xp.clip(g, -1, 1)
+
+
+@ad.primitive
+def row_plus_bias(xp, x, bias, /):
+    """A bias added to every row, whose rule takes the rows' mean for their sum."""
+    return x + bias
+
+
+@row_plus_bias.vjp("x")
+def _(xp, g):
+    return g
+
+
+@row_plus_bias.vjp("bias")
+def _(xp, g):
+    return xp.mean(g, axis=0)
+
+
+@ad.primitive
+def two_off_alike(xp, x, /, where):
+    """The identity, whose rule is off by the same number at two flat positions."""
+    return x * 1.0
+
+
+@two_off_alike.vjp
+def _(xp, g, x_shape, where):
+    off = np.zeros(int(np.prod(x_shape)))
+    off[list(where)] = 0.01
+    return g + off.reshape(x_shape).astype(g.dtype)
+
+
+@ad.primitive
 def wrong_in_float32(xp, x, /):
     """The cube, whose rule has another factor where the operand is float32."""
     return x * x * x
@@ -156,6 +196,19 @@ def _no_upstream_scalar(rng):
     return upstream_ignored, rng.standard_normal(())
 
 
+def _clipped_upstream(rng):
+    return upstream_clipped, rng.standard_normal(3)
+
+
+def _mean_for_sum(rng):
+    return row_plus_bias, (rng.standard_normal((2, 1)), rng.standard_normal(1))
+
+
+def _two_alike(rng):
+    where = tuple(rng.permutation(6)[:2])
+    return lambda x: two_off_alike(x, where).sum(), rng.standard_normal((2, 3))
+
+
 def _float32_rule(rng):
     return lambda x: wrong_in_float32(x).sum(), rng.standard_normal(4).astype(np.float32)
 
@@ -185,6 +238,9 @@ WRONG = {
     "a missing accumulation": _no_accumulation,
     "upstream ignored": _no_upstream,
     "upstream ignored, 0-d": _no_upstream_scalar,
+    "upstream clipped": _clipped_upstream,
+    "a mean for an un-broadcast sum": _mean_for_sum,
+    "two entries off alike": _two_alike,
     "a rule wrong in float32 only": _float32_rule,
     "a rule wrong in float32 only, by a captured weight": _float32_rule_by_a_weight,
     "no gradient at all": _cut_off,

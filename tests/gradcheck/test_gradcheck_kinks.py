@@ -186,3 +186,56 @@ def test_the_complex_step_through_what_is_declared_analytic(name, mode):
 def test_a_users_operation_declares_its_kinks():
     report = ad.gradcheck(lambda x: shrunk(x).sum(), np.array([-1.0, 0.0, 1.0, 2.0]))
     assert [(kink.operation, kink.entries) for kink in report.kinks] == [("shrunk", 2)]
+
+
+@pytest.mark.parametrize("power", [1.5, 2, 3])
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_a_kink_of_the_second_derivative_is_no_jump(power, mode):
+    report = ad.gradcheck(lambda x: (ad.relu(x) ** power).sum(), np.array([0.0, 0.3]), mode=mode)
+    assert not report.unresolvable, str(report)
+    report = ad.gradcheck(lambda x: ad.floor(x).sum(), np.array([1.0, 0.3]), raises=False)
+    (entry,) = report.unresolvable
+    assert "jumps here" in entry.reason
+
+
+@ad.primitive
+def squared_relu(xp, x, /):
+    """The squared relu, whose rule is wrong at 0."""
+    return xp.maximum(x, 0) ** 2
+
+
+@squared_relu.vjp
+def _(xp, g, x):
+    return g * xp.where(x == 0, 0.01, 2 * xp.maximum(x, 0))
+
+
+@squared_relu.branches
+def _(out, x):
+    return np.sign(x)
+
+
+def test_a_wrong_derivative_where_only_the_second_one_bends_is_named():
+    report = ad.gradcheck(lambda x: squared_relu(x).sum(), np.array([0.0, 1.5]), raises=False)
+    (entry,) = report.wrong
+    assert entry.index == (0,)
+    assert report.guilty is not None
+    assert report.guilty.operation == "squared_relu"
+    assert "gives 0.01 at a kink, which is no subgradient" in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: ad.sqrt(ad.abs(x)).sum(),
+        lambda x: ad.sqrt(x * x).sum(),
+        lambda x: ad.where(x > 0, ad.sqrt(x), 0 * x).sum(),
+    ],
+)
+def test_a_gradient_that_is_nan_is_wrong_and_its_origin_is_named(f, mode):
+    report = ad.gradcheck(f, np.array([0.0, 0.5]), mode=mode, raises=False)
+    assert [entry.index for entry in report.wrong] == [(0,)]
+    text = " ".join(str(report).split())
+    assert "The gradient is NaN: the derivative of sqrt for its operand 'x' is infinite" in text
+    assert "Keep its operand away from such values" in text
+    assert "leave the graph" not in text

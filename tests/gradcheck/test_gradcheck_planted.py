@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff.checking.check import Checker
 from tests.gradcheck.planted import (
     RIGHT,
     WRONG,
@@ -40,6 +43,9 @@ GUILTY = {
     "a wrong sign": ("wrong_sign", "x2"),
     "upstream ignored": ("upstream_ignored", "x"),
     "upstream ignored, 0-d": ("upstream_ignored", "x"),
+    "upstream clipped": ("upstream_clipped", "x"),
+    "a mean for an un-broadcast sum": ("row_plus_bias", "bias"),
+    "two entries off alike": ("two_off_alike", "x"),
     "a rule wrong in float32 only": ("wrong_in_float32", "x"),
     "a rule wrong in float32 only, by a captured weight": ("wrong_in_float32", "x"),
 }
@@ -102,6 +108,49 @@ def test_one_wrong_entry_of_thousands_is_named_in_tens_of_evaluations():
     )
     assert [entry.index for entry in report.wrong] == [np.unravel_index(where, x.shape)]
     assert report.evaluations < 300
+
+
+def test_bisection_takes_tens_of_evaluations():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((128, 128))
+    where = 9999
+
+    def evaluations(f):
+        return ad.gradcheck(f, x, mode="fast", probes=1, raises=False).evaluations
+
+    right = evaluations(lambda x: ad.tanh(x).sum())
+    wrong = evaluations(lambda x: ad.tanh(off_by_one_percent(x, where)).sum())
+    assert wrong - right < 70  # four for each of 14 halvings; 65,536 find it one by one
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_several_wrong_entries_are_all_named_by_bisection(count):
+    for seed in range(SEEDS // 10):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((20, 21))
+        where = rng.permutation(x.size)[:count]
+
+        def f(x, where=where):
+            for position in where:
+                x = off_by_one_percent(x, int(position))
+            return ad.tanh(x).sum()
+
+        report = ad.gradcheck(f, x, mode="fast", raises=False, seed=seed)
+        expected = {np.unravel_index(int(position), x.shape) for position in where}
+        assert {entry.index for entry in report.wrong} == expected, f"seed {seed}\n{report}"
+
+
+def test_a_wrong_projection_is_not_passed_where_no_entry_stands_out(monkeypatch):
+    single = Checker.single_entry
+
+    def passed(self, k, position):
+        return replace(single(self, k, position), verdict="ok")
+
+    monkeypatch.setattr(Checker, "single_entry", passed)
+    x = np.random.default_rng(0).standard_normal(9)
+    report = ad.gradcheck(lambda x: off_by_one_percent(x, 2), x, mode="fast", raises=False)
+    assert [entry.index for entry in report.wrong] == [None]
+    assert "worst at a random projection" in str(report)
 
 
 def test_dropout_is_found_and_suspected():

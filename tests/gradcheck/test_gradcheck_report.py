@@ -127,6 +127,16 @@ def test_the_complex_step_refuses_what_is_not_analytic():
         ad.gradcheck(ad.abs, np.ones(2), estimator="complex")
 
 
+def test_the_complex_step_is_of_first_derivatives_only():
+    with pytest.raises(ad.OptionError, match="of first derivatives only"):
+        ad.gradcheck(ad.exp, np.ones(2), estimator="complex", order=2)
+    report = ad.gradcheck(ad.exp, np.ones(2), order=2)
+    first, second = report.entries[0], report.entries[-1]
+    assert (first.order, second.order) == (1, 2)
+    assert report.sweep(first).errors["complex step"].max() < 1e-14
+    assert "complex step" not in report.sweep(second).errors
+
+
 def test_the_same_seed_gives_the_same_report():
     f, x = mlp(np.random.default_rng(0))
     one, other = (str(ad.gradcheck(f, x, mode="fast", seed=3)) for _ in range(2))
