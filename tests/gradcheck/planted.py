@@ -342,6 +342,25 @@ def _saturated(rng):
     return lambda x: ad.tanh(x @ (w1 * 1.0) + (b * 1.0)) @ (w2 * 1.0), rng.standard_normal((6, 2))
 
 
+def _flat_tanh(rng):
+    """One number where tanh is nearly flat: ``1 - y * y`` has lost most of its digits."""
+    return lambda x: ad.tanh(x).sum(), rng.uniform(5, 7, 1).astype(np.float32)
+
+
+def _sure_classifier(rng):
+    """A float32 classifier that is right and sure, as trained ones are: the gradient cancels."""
+    x = rng.standard_normal((8, 2)).astype(np.float32)
+    truth = (x[:, 0] > 0).astype(np.int64)
+    x[:, 0] += 2 * np.sign(x[:, 0])
+    slopes = np.array([[-2.0, 2.0], [0.1, -0.1]], np.float32)
+
+    def f(weight):
+        picked = ad.take_along_axis(ad.log_softmax(x @ weight), truth[:, None], axis=1)
+        return -picked.mean()
+
+    return f, slopes
+
+
 def _cast_to_weight(rng):
     weight = ad.tensor(rng.standard_normal((8, 2)).astype(np.float32), requires_grad=True)
     return lambda x: ad.tanh(x.astype(weight.dtype) @ weight.mT), rng.standard_normal((6, 2))
@@ -360,6 +379,8 @@ RIGHT = {
     "float64 inputs of a float32 layer": _float32_layer,
     "float32 inputs of a float32 layer": lambda rng: _float32_layer(rng, np.float32),
     "float64 inputs of a saturated float32 network": _saturated,
+    "a tanh that is nearly flat, float32": _flat_tanh,
+    "a classifier that is right and sure, float32": _sure_classifier,
     "float64 inputs, cast as a float32 layer": _cast_to_weight,
     "float64 inputs, cast to float32 inside": _float32_inside,
     "layer norm of large numbers, float32": _layer_norm,
