@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import graphviz
 
+from autodiff.draw.expressions import visible
 from autodiff.draw.labels import Show, label, shorten
 from autodiff.draw.svg import render_svg
 from autodiff.errors import OptionError
@@ -197,7 +198,7 @@ def _add_scope(
     for name, found in inner.items():
         last[0] = str(int(last[0]) + 1)
         with into.subgraph(name=f"cluster_{last[0]}") as cluster:
-            cluster.attr(label=_plain(shorten(name)), color="#b5bfd2", style="rounded")
+            cluster.attr(label=_plain(visible(shorten(name))), color="#b5bfd2", style="rounded")
             _add_scope(graph, cluster, (*scope, name), found, last)
 
 
@@ -211,7 +212,7 @@ def _style(vertex: Vertex) -> dict[str, str]:
 def _label(vertex: Vertex, show: Show) -> str:
     text = label(vertex, show)
     lines = [
-        f"{text.title} {text.detail}".strip(),
+        f"{visible(text.title)} {text.detail}".strip(),
         *(f"{word} {value}".strip() for word, value in text.rows),
     ]
     # Backslashes are commands in a label; the joining one is the only one that is meant.

@@ -13,7 +13,7 @@ from autodiff.draw.labels import number, shorten
 if TYPE_CHECKING:
     from autodiff.draw.description import Description, Vertex
 
-__all__ = ["expression", "name_vertices"]
+__all__ = ["expression", "name_vertices", "visible"]
 
 _INFIX = {
     "add": "+",
@@ -62,7 +62,7 @@ def name_vertices(description: Description) -> list[str]:
             name = f"{module}.{name}" if module else name
             used[name] += 1
             name = name if used[name] == 1 else f"{name}({used[name]})"
-        names[i] = _visible(shorten(name))
+        names[i] = visible(shorten(name))
     for i in range(len(vertices)):
         if not names[i]:
             (edge,) = description.edges_into(i)
@@ -70,8 +70,8 @@ def name_vertices(description: Description) -> list[str]:
     return names
 
 
-def _visible(name: str) -> str:
-    """Replace what would break a line."""
+def visible(name: str) -> str:
+    """Replace what would break a line, and what can't be written into a file."""
     return "".join(character if character.isprintable() else "�" for character in name)
 
 

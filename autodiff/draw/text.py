@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from autodiff.draw.description import Description, Names, describe_graph
-from autodiff.draw.expressions import expression, name_vertices
+from autodiff.draw.expressions import expression, name_vertices, visible
 from autodiff.draw.labels import number
 from autodiff.draw.statistics import statistics
 from autodiff.draw.steps import BackwardStep, Contribution, backward_steps, gradients
@@ -129,7 +129,9 @@ def _forward(description: Description, called: list[str]) -> list[str]:
     former: tuple[str, ...] = ()
     for scope, row in computed:
         if scope != former:
-            lines.append(_cut(f"  in {' / '.join(scope)}", _WIDTH) if scope else "  outside")
+            lines.append(
+                _cut(f"  in {visible(' / '.join(scope))}", _WIDTH) if scope else "  outside"
+            )
         lines.append(line(*row))
         former = scope
     return ["forward", *_even(lines)]

@@ -113,3 +113,14 @@ def transformer(layers=1, batch=4, length=10, width=16, heads=2):
     with ad.record():
         loss = (model(x) ** 2).mean()
     return loss, [*model.named_parameters(), ("tokens", x)]
+
+
+def translation():
+    """A sequence-to-sequence model with attention: time steps that have modules in them."""
+    ad.random.seed(0)
+    decoder = nn.Decoder(12, 4, 6, attention="bahdanau", memory_size=6)
+    model = nn.Seq2Seq(nn.Encoder(12, 4, 6), decoder, start=1, end=2)
+    source, target = ad.random.integers(0, 12, (2, 5)), ad.random.integers(0, 12, (2, 4))
+    with ad.record():
+        scores = model(source, target)
+        return (scores * scores).mean(), list(model.named_parameters())

@@ -15,7 +15,7 @@ from autodiff import draw
 from autodiff.draw.explorer.arrays import show
 from autodiff.draw.explorer.groups import group_operations
 from autodiff.errors import DTypeError, GraphError, OptionError
-from tests.draw.graphs import neuron, perceptron, recurrence, transformer
+from tests.draw.graphs import neuron, perceptron, recurrence, transformer, translation
 
 FILES = Path(draw.__file__).parent / "explorer"
 
@@ -137,6 +137,26 @@ def test_modules_that_are_called_again_are_numbered():
         loss = layer(layer(ad.ones((2, 3)))).sum()
     data = draw.explore(loss).data
     assert [group["name"] for group in data["groups"]] == ["Linear [0]", "Linear [1]"]
+
+
+def test_groups_come_before_those_inside_of_them():
+    """Steps that are found get groups after the modules that they hold."""
+    data = draw.explore(translation()[0]).data
+    assert {"step 0", "step 1"} <= {group["name"] for group in data["groups"]}
+    assert all(group["parent"] < i for i, group in enumerate(data["groups"]))
+    assert any(group["name"] == "attention: BahdanauAttention" for group in data["groups"])
+
+
+def test_runs_are_named_after_what_repeats():
+    loss, names = transformer(layers=3)
+    assert [run["name"] for run in draw.explore(loss, names=names).data["series"]] == ["Block"]
+
+
+def test_scopes_without_a_name_have_one():
+    x = ad.tensor(1.0, requires_grad=True)
+    with ad.record(), ad.name_scope(""):
+        y = ad.sin(ad.exp(x))
+    assert [group["name"] for group in draw.explore(y).data["groups"]] == ["(no name)"]
 
 
 def test_names_are_escaped_wherever_they_stand():

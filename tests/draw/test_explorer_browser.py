@@ -15,7 +15,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import draw
-from tests.draw.graphs import neuron, perceptron, recurrence, transformer
+from tests.draw.graphs import neuron, perceptron, recurrence, transformer, translation
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="the explorer's browser tests need `pip install playwright`"
@@ -444,6 +444,25 @@ def test_the_readmes_picture_of_it_is_made_by_a_command(tmp_path):
         picture = file.read_bytes()
         assert picture[16:24] == (1200).to_bytes(4, "big") + (760).to_bytes(4, "big")
         assert len(picture) < 200_000
+
+
+def test_a_sequence_model_opens_as_far_as_it_can_be_read(visit):
+    loss, names = translation()
+    page = visit(draw.explore(loss, names=names))
+    assert page.locator('.caption[aria-label^="Module Seq2Seq"]').count() == 1
+    assert "of rnn: GRU" in page.inner_text("#panel")
+    press(page, "x", "End", "Home")
+    assert page.locator(".card.module").count() == 0
+
+
+def test_titles_fit_their_cards_from_afar(visit, explored):
+    page = visit(explored)
+    press(page, "x", *["-"] * 9)
+    assert "far" in page.get_attribute("#graph", "class").split()
+    sticking_out = """() => [...document.querySelectorAll(".card")].filter((card) =>
+      card.querySelector(".line").getBBox().width >
+      card.querySelector(".face").getBBox().width).map((card) => card.id)"""
+    assert page.evaluate(sticking_out) == []
 
 
 def test_modules_show_a_gradient_when_it_has_arrived(visit, explored):

@@ -139,3 +139,13 @@ def test_graphs_of_any_size(count):
     lines = draw.text(y).splitlines()
     assert len(lines) == 2 * count + 7
     assert lines[-1] == "  dx = 1"
+
+
+def test_names_of_scopes_break_no_line_and_can_be_written():
+    x = ad.tensor(2.0, requires_grad=True)
+    with ad.record(), ad.name_scope("two\nlines\ud800"):
+        y = ad.sin(ad.exp(x))
+    written = draw.text(y)
+    assert "two\N{REPLACEMENT CHARACTER}lines\N{REPLACEMENT CHARACTER}" in written
+    written.encode("utf-8")
+    draw.graph(y).source.encode("utf-8")

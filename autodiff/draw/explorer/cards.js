@@ -110,6 +110,12 @@ function sizeCard(thing, compact) {
   return {w, h, text};
 }
 
+/* From afar a title is larger, as far as it fits. */
+function farSize(thing, {w, text}) {
+  const room = w - (isGroup(thing) ? 26 : 8) - (text.symbol ? 7 : 0);
+  return Math.min(18, (13 * room) / Math.max(textWidth(text.symbol + text.title, 13, 600), 1));
+}
+
 function drawCard(thing, card) {
   const {w, h, text} = card;
   const kind = isGroup(thing) ? "module" : thing.kind + (thing.output ? " output" : "");
@@ -118,7 +124,7 @@ function drawCard(thing, card) {
     id: thing.id,
     role: "button",
     "aria-label": spoken(thing),
-    style: `--middle: ${h / 2 - 14}px`,
+    style: `--middle: ${h / 2 - 14}px; --far: ${farSize(thing, card).toFixed(1)}px`,
   });
   const radius = kind.startsWith("operation") ? 13 : isGroup(thing) ? 8 : 4;
   if (isGroup(thing)) {

@@ -84,10 +84,16 @@ def time_series(scene: Scene) -> list[dict[str, Any]]:
     for i, group in enumerate(scene.groups):
         runs.setdefault((group.parent, _DIGITS.sub("#", group.name)), []).append(i)
     return [
-        {"name": name.replace("#", "").strip(" .:_-[]()") or "step", "groups": members}
+        {"name": _kind(name), "groups": members}
         for (_, name), members in runs.items()
         if len(members) >= 3
     ]
+
+
+def _kind(name: str) -> str:
+    """Name what is numbered: "layers.#: Block" are Blocks, "step #" are steps."""
+    kind = name.partition("#: ")[2] or name
+    return kind.replace("#", "").strip(" .:_-[]()") or "step"
 
 
 def check_rules(output: Handle, scene: Scene) -> dict[str, Any]:

@@ -272,8 +272,9 @@ function seriesChart(run) {
     ratio < 1e-3 || ratio > 1e3
       ? `From the last ${run.name} back to the first the gradient changes by a factor of ${format(ratio, 2)}.`
       : "";
+  const around = groups[rows[0].parent];
   return section(
-    `Gradient along ${rows.length} × ${run.name}`,
+    `Gradient along ${rows.length} × ${run.name}${around ? ` of ${around.name}` : ""}`,
     el("p", {class: "soft", text: "Norm of the gradient that arrives at each one's results"}),
     chart,
     words ? el("p", {class: "soft", text: words}) : null,

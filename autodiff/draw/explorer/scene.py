@@ -72,7 +72,7 @@ class Scene:
             names.append(f"{group.name} [{count.get(key, 0)}]")
             count[key] = count.get(key, 0) + 1
         return [
-            name if count[group.parent, group.name] > 1 else group.name
+            name if count[group.parent, group.name] > 1 else group.name or "(no name)"
             for name, group in zip(names, self.groups, strict=True)
         ]
 
@@ -179,13 +179,18 @@ def _deepest_common(chains: Sequence[list[int]]) -> int:
 
 
 def _dissolve(scene: Scene) -> None:
-    """Take away groups of one member, around which a frame would say nothing new."""
+    """Take away groups of one member, around which a frame would say nothing new.
+
+    Those around come before those inside, in the order of what they hold.
+    """
     groups = scene.groups
     members = [0] * len(groups)
+    order: dict[int, None] = {}
     for box in scene.boxes:
         for group in scene.chain(box.group):
             members[group] += 1
-    kept = [i for i, count in enumerate(members) if count > 1]
+            order[group] = None
+    kept = [i for i in order if members[i] > 1]
     place = {group: k for k, group in enumerate(kept)}
 
     def survivor(group: int) -> int:

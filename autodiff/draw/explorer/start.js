@@ -35,20 +35,34 @@ byId("fit").addEventListener("click", () => fit(true));
 byId("theme").addEventListener("click", nextTheme);
 byId("help").addEventListener("click", showKeys);
 
-/* Open as much as can be read at once, turned the way in which more of it can. */
+/* The drawing of what is open, turned the way in which more of it can be read. */
+function turnedToFit() {
+  const [down, right] = ["down", "right"].map((direction) => {
+    state.direction = direction;
+    const geometry = layOutVisible();
+    return {direction, geometry, scale: fittingScale(geometry), open: state.open.size};
+  });
+  return down.scale < 0.75 && right.scale > 1.2 * down.scale ? right : down;
+}
+
+/* Open as much as can be read at once: level by level, then the larger modules alone. */
 function openToFit() {
+  const LEGIBLE = 0.45;
   let best = null;
   for (const most of [60, 36, 24, 16, 10, 0]) {
     openSome(most);
     if (best && state.open.size === best.open) continue;
-    const turned = ["down", "right"].map((direction) => {
-      state.direction = direction;
-      const geometry = layOutVisible();
-      return {direction, geometry, scale: fittingScale(geometry), open: state.open.size};
-    });
-    const [down, right] = turned;
-    best = down.scale < 0.75 && right.scale > 1.2 * down.scale ? right : down;
-    if (best.scale > 0.45) break;
+    best = turnedToFit();
+    if (best.scale > LEGIBLE) break;
+  }
+  const size = (group) => allBoxes(group).length;
+  const closed = groups.filter((group) => !isOpen(group) && ancestors(group).every(isOpen));
+  for (const group of closed.sort((a, b) => size(b) - size(a)).slice(0, 4)) {
+    if (group.boxes.length + group.groups.length > 40) continue;
+    state.open.add(group.id);
+    const more = turnedToFit();
+    if (more.scale > LEGIBLE) best = more;
+    else state.open.delete(group.id);
   }
   state.direction = best.direction;
   redraw(best.geometry);
