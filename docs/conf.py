@@ -8,6 +8,7 @@ the course's notebooks, the reference from the packages' ``__all__``, explorer p
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -36,8 +37,13 @@ extensions = [
 exclude_patterns = ["_build", "_made"]
 html_extra_path = ["_made"]
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
+_record = json.loads((ROOT / "docs/benchmarks/overhead.json").read_text(encoding="utf-8"))
+myst_substitutions = {
+    "machine": _record["machine"],
+    "versions": ", ".join(f"{name} {version}" for name, version in _record["versions"].items()),
+}
 nb_execution_mode = "off"  # notebooks are stored with what they gave; `make notebooks` runs them
 nb_ipywidgets_js: dict[str, object] = {}  # nothing is fetched when a page is viewed
 nb_merge_streams = True

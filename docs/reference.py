@@ -332,11 +332,14 @@ def write(folder: Path) -> None:
 
 def _index() -> str:
     lines = ["Reference", "=========", ""]
-    lines += ["Every public name, with an example that the tests run.", ""]
+    lines += ["Every public name. The examples are run by the tests.", ""]
     for chapter in CHAPTERS:
         lines += [chapter.title, "-" * len(chapter.title), ""]
         for page in chapter.pages:
             lines += [f":doc:`{page.file}`", f"   {page.about}", ""]
+            if page.public:
+                names = [f":py:obj:`~{page.public}.{name}`" for name, _ in entries(page)]
+                lines += ["   " + " ".join(names), ""]
         lines += [".. toctree::", "   :hidden:", f"   :caption: {chapter.title}", ""]
         lines += [f"   {page.file}" for page in chapter.pages] + [""]
     return "\n".join(lines)

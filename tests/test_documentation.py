@@ -137,7 +137,7 @@ def program(monkeypatch):
     """Import one of the programs beside the pages."""
     monkeypatch.syspath_prepend(str(DOCS))
     yield importlib.import_module
-    for name in ("examples", "reference"):
+    for name in ("examples", "figures", "reference"):
         sys.modules.pop(name, None)
 
 
@@ -249,3 +249,11 @@ def outline(file):
 
 def test_the_korean_readme_follows_the_english_one():
     assert outline("README.ko.md") == outline("README.md")
+
+
+def test_the_benchmarks_figures_are_drawn_from_their_records(program):
+    figures = program("figures")
+    for name, svg in figures.drawings().items():
+        assert (figures.FOLDER / name).read_text(encoding="utf-8") == svg, (
+            f"{name} is not what docs/figures.py draws from the records: run it"
+        )
