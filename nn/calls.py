@@ -1,7 +1,7 @@
-"""Calls that make an object: the arguments must fit the signature and its annotations.
+"""Calls whose arguments must fit the signature and its annotations.
 
-What a constructor says of its arguments in its signature (``bias: bool``) is held here, once
-for all of them; what depends on more than the kind of an argument, the constructor checks.
+What a constructor or a function says of its arguments in its signature (``bias: bool``) is
+held here, once for all of them; what depends on more than the kind of an argument, it checks.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ import inspect
 import math
 import numbers
 import operator
+import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import autodiff as ad
 
-__all__ = ["Checked", "checked"]
+__all__ = ["Checked", "bare", "checked", "typed"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Checked:
@@ -37,13 +41,8 @@ class Checked:
 def checked(init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a constructor: raise OptionError for arguments that do not fit its signature."""
     signature = inspect.signature(init)
-    held: list[tuple[str, _Kind]] = []
-    if init.__module__.partition(".")[0] == __name__.partition(".")[0]:
-        for parameter in signature.parameters.values():
-            one = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            said = parameter.name if parameter.name in _NAMED else parameter.annotation
-            if one and said in _KINDS:
-                held.append((parameter.name, _KINDS[said]))
+    own = init.__module__.partition(".")[0] == __name__.partition(".")[0]
+    held = _held(signature) if own else []
 
     @wraps(init)
     def call(self: Any, *args: Any, **options: Any) -> None:
@@ -52,14 +51,58 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
         except TypeError as misfit:
             kind = type(self).__name__
             raise ad.OptionError(f"{kind}: {misfit}. Call {kind}{bare(signature)}.") from None
-        for name, asked in held:
-            if name in given and not asked.fits(given[name]):
-                value = given[name]
-                text = ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
-                raise asked.error(f"{type(self).__name__}: {name} is {text}. Give {asked.wanted}.")
+        _hold(type(self).__name__, held, given)
         init(self, *args, **options)
 
     return call
+
+
+def typed(function: F) -> F:
+    """Make a typed error of what a function raises for arguments that are no such things.
+
+    They are looked at only where the function fails with an error of Python, so that calls
+    cost nothing more.
+    """
+    signature = inspect.signature(function)
+    held = _held(signature)
+    name = function.__qualname__
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except (TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ad.AutodiffError):
+                raise
+            try:
+                given = signature.bind(*args, **options).arguments
+            except TypeError as misfit:
+                message = f"{name}: {misfit}. Call {name}{bare(signature)}."
+                raise ad.OptionError(message) from error
+            _hold(name, held, given)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def _held(signature: inspect.Signature) -> list[tuple[str, _Kind]]:
+    """Return the parameters whose annotation (or name) says what they must be."""
+    held = []
+    for parameter in signature.parameters.values():
+        one = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        said = parameter.name if parameter.name in _NAMED else parameter.annotation
+        if one and said in _KINDS:
+            held.append((parameter.name, _KINDS[said]))
+    return held
+
+
+def _hold(owner: str, held: list[tuple[str, _Kind]], given: dict[str, Any]) -> None:
+    """Raise for the first argument that is not what it must be."""
+    for name, asked in held:
+        if name in given and not asked.fits(given[name]):
+            value = given[name]
+            text = ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
+            raise asked.error(f"{owner}: {name} is {text}. Give {asked.wanted}.")
 
 
 def bare(signature: inspect.Signature) -> str:
@@ -100,6 +143,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
 def _is_module(value: Any) -> bool:
     return isinstance(value, Checked) and callable(getattr(value, "forward", None))
 
@@ -127,6 +174,7 @@ _KINDS = {
     "float": _Kind(_is_number, "a number", ad.DomainError),
     "int": _Kind(_is_whole, "a whole number", ad.OptionError),
     "str": _Kind(_is_text, "a string", ad.OptionError),
+    "str | os.PathLike[str]": _Kind(_is_path, "a path", ad.OptionError),
     "Module": _Kind(_is_module, "a module", ad.DTypeError),
 }
 """By annotation."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, TypeVar
 
 import autodiff as ad
 from nn.module import Module
@@ -17,13 +18,36 @@ from nn.module import Module
 __all__ = [
     "as_floats", "as_input", "check_features", "check_known",
     "check_numbers", "check_positive",
-    "check_probability", "check_size", "name_of",
+    "check_probability", "check_size", "located", "name_of",
 ]  # fmt: skip
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def name_of(owner: Module | str) -> str:
     """Name a module by its path while it is being called; a name stays what it is."""
     return owner if isinstance(owner, str) else owner.location()
+
+
+_PLAIN = (ad.ShapeError, ad.DTypeError, ad.DomainError, ad.OptionError, ad.AxisError)
+"""Errors that are made of a message alone."""
+
+
+def located(forward: F) -> F:
+    """Let the errors of a forward function say where the module is."""
+
+    @wraps(forward)
+    def call(self: Module, *args: Any, **options: Any) -> Any:
+        try:
+            return forward(self, *args, **options)
+        except _PLAIN as error:
+            here = self.location()
+            if str(error).startswith(here):
+                raise
+            raise type(error)(f"{here}: {error}") from error
+
+    return call  # type: ignore[return-value]
 
 
 def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> int:

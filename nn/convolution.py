@@ -8,6 +8,7 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
+from nn.calls import typed
 from nn.checks import as_floats, check_known, check_size, name_of
 from nn.module import Module, Parameter
 from nn.windows import Sizes, batched, one_for_each, padded, windows
@@ -178,7 +179,7 @@ class Conv1d(_Convolution):
     _axes = 1
 
 
-@ad.errors.typed_calls
+@typed
 def conv1d(
     input: Any,
     weight: Any,
@@ -201,7 +202,7 @@ def conv1d(
     return _function("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-@ad.errors.typed_calls
+@typed
 def conv2d(
     input: Any,
     weight: Any,

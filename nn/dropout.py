@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import as_floats, check_probability
 from nn.module import Module
 
@@ -54,7 +55,7 @@ class Dropout(Module):
         return f"p={self.p:g}"
 
 
-@ad.errors.typed_calls
+@typed
 def dropout(
     input: Any,
     p: float = 0.5,

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import autodiff as ad
 from nn import init
+from nn.calls import typed
 from nn.checks import as_input, check_size, name_of
 from nn.module import Module, Parameter
 
@@ -120,7 +121,7 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-@ad.errors.typed_calls
+@typed
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> ad.Tensor:
     """Look vectors up by their indices.
 

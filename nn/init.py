@@ -22,6 +22,7 @@ import math
 from typing import Any, TypeVar
 
 import autodiff as ad
+from nn.calls import typed
 
 __all__ = [
     "calculate_gain",
@@ -56,25 +57,25 @@ def _check_tensor(tensor: Any) -> None:
         raise ad.DTypeError(f"{message}. Give a parameter, or autodiff.zeros(shape).")
 
 
-@ad.errors.typed_calls
+@typed
 def constant_(tensor: T, val: float) -> T:
     """Fill with one value."""
     return _fill(tensor, val)
 
 
-@ad.errors.typed_calls
+@typed
 def zeros_(tensor: T) -> T:
     """Fill with zeros."""
     return _fill(tensor, 0.0)
 
 
-@ad.errors.typed_calls
+@typed
 def ones_(tensor: T) -> T:
     """Fill with ones."""
     return _fill(tensor, 1.0)
 
 
-@ad.errors.typed_calls
+@typed
 def eye_(tensor: T) -> T:
     """Fill a matrix with ones on the diagonal and zeros elsewhere: a layer that hands on.
 
@@ -90,7 +91,7 @@ def eye_(tensor: T) -> T:
     return _fill(tensor, ad.eye(*tensor.shape, dtype=tensor.dtype))
 
 
-@ad.errors.typed_calls
+@typed
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -> T:
     """Fill from the uniform distribution on ``[a, b)``.
 
@@ -109,12 +110,14 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -
         The same tensor.
     """
     _check_tensor(tensor)
+    if not a <= b:
+        raise ad.DomainError(f"uniform_: the interval is from {a} to {b}. Give a <= b.")
     return _fill(
         tensor, ad.random.uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
     )
 
 
-@ad.errors.typed_calls
+@typed
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> T:
     """Fill from the normal distribution.
 
@@ -133,14 +136,14 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = Non
         The same tensor.
     """
     _check_tensor(tensor)
-    if std < 0:
+    if not std >= 0:
         raise ad.DomainError(f"normal_: std is {std}. Give a standard deviation of 0 or more.")
     return _fill(
         tensor, ad.random.normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator)
     )
 
 
-@ad.errors.typed_calls
+@typed
 def trunc_normal_(
     tensor: T,
     mean: float = 0.0,
@@ -189,7 +192,7 @@ _GAINS = {
 }
 
 
-@ad.errors.typed_calls
+@typed
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor by which a nonlinearity wants its weights' standard deviation grown.
 
@@ -233,7 +236,7 @@ def _fans(tensor: ad.Tensor, operation: str) -> tuple[int, int]:
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
 
-@ad.errors.typed_calls
+@typed
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     r"""Fill with Glorot and Bengio's "normalised" initialisation (2010), their equation 16.
 
@@ -269,7 +272,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     return uniform_(tensor, -bound, bound, generator)
 
 
-@ad.errors.typed_calls
+@typed
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     """Fill from the normal distribution of Glorot and Bengio's variance (2010).
 
@@ -288,7 +291,7 @@ def _kaiming_std(tensor: ad.Tensor, a: float, mode: str, nonlinearity: str, name
     return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
 
 
-@ad.errors.typed_calls
+@typed
 def kaiming_uniform_(
     tensor: T,
     a: float = 0.0,
@@ -319,7 +322,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
-@ad.errors.typed_calls
+@typed
 def kaiming_normal_(
     tensor: T,
     a: float = 0.0,
@@ -335,7 +338,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, std, generator)
 
 
-@ad.errors.typed_calls
+@typed
 def lecun_normal_(tensor: T, generator: Any = None) -> T:
     """Fill from the normal distribution with ``std = 1 / sqrt(fan_in)`` (LeCun), for SELU.
 
@@ -346,7 +349,7 @@ def lecun_normal_(tensor: T, generator: Any = None) -> T:
     return normal_(tensor, 0.0, 1 / math.sqrt(max(1, fan_in)), generator)
 
 
-@ad.errors.typed_calls
+@typed
 def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     """Fill with a random orthogonal matrix (Saxe et al.), which changes no vector's length.
 

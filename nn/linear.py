@@ -7,6 +7,7 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
+from nn.calls import typed
 from nn.checks import as_input, check_features, check_size, name_of
 from nn.module import Module, Parameter
 
@@ -169,7 +170,7 @@ class Bilinear(Module):
         return f"{self.in1_features}, {self.in2_features}, {self.out_features}{without}"
 
 
-@ad.errors.typed_calls
+@typed
 def linear(input: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     """Map the last axis by a matrix: ``input @ weight.mT + bias``.
 
@@ -193,7 +194,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     return y if bias is None else y + bias
 
 
-@ad.errors.typed_calls
+@typed
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> ad.Tensor:
     r"""Compute :math:`x_1^\top A_o\, x_2 + b_o` for each output; see :class:`nn.Bilinear`.
 

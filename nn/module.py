@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
-from nn.calls import Checked, bare, checked
+from nn.calls import Checked, bare, checked, typed
 from nn.parameter import Parameter
 from nn.state import IncompatibleKeys, StateDictError, join, load, own_buffers, own_parameters, walk
 from nn.state import state as state_of
@@ -320,6 +320,7 @@ class Module(Checked):
         """Give every buffer."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
+    @typed
     def get_submodule(self, target: str) -> Module:
         """Return the module at a path, ``"layers.0"``; ``""`` is the module itself.
 
@@ -338,6 +339,7 @@ class Module(Checked):
             module = found
         return module
 
+    @typed
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter at a path, ``"layers.0.weight"``; raises like get_submodule."""
         module, name = self._holder(target)
@@ -346,6 +348,7 @@ class Module(Checked):
             raise ad.OptionError(_missing(type(module).__name__, "parameter", name, found))
         return found[name]
 
+    @typed
     def get_buffer(self, target: str) -> ad.Tensor:
         """Return the buffer at a path, ``"norm.running_mean"``; raises like get_submodule."""
         module, name = self._holder(target)

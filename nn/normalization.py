@@ -8,7 +8,15 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
-from nn.checks import as_floats, check_positive, check_probability, check_size, name_of
+from nn.calls import typed
+from nn.checks import (
+    as_floats,
+    check_numbers,
+    check_positive,
+    check_probability,
+    check_size,
+    name_of,
+)
 from nn.module import Module, Parameter
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
@@ -376,7 +384,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}{affine}"
 
 
-@ad.errors.typed_calls
+@typed
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -401,10 +409,11 @@ def layer_norm(
     >>> layer_norm([1.0, 3.0], (2,), eps=0)
     tensor([-1.,  1.], dtype=float32)
     """
-    return _layer_norm("layer_norm", input, tuple(normalized_shape), weight, bias, eps)
+    sizes = check_numbers("layer_norm", "normalized_shape", normalized_shape)
+    return _layer_norm("layer_norm", input, sizes, weight, bias, eps)
 
 
-@ad.errors.typed_calls
+@typed
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> ad.Tensor:
@@ -426,10 +435,11 @@ def rms_norm(
     >>> rms_norm([1.0, -1.0], (2,), eps=0)
     tensor([ 1., -1.], dtype=float32)
     """
-    return _rms_norm("rms_norm", input, tuple(normalized_shape), weight, eps)
+    sizes = check_numbers("rms_norm", "normalized_shape", normalized_shape)
+    return _rms_norm("rms_norm", input, sizes, weight, eps)
 
 
-@ad.errors.typed_calls
+@typed
 def batch_norm(
     input: Any,
     running_mean: ad.Tensor | None,
@@ -479,7 +489,7 @@ def batch_norm(
     )
 
 
-@ad.errors.typed_calls
+@typed
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> ad.Tensor:

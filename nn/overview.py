@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.module import Module, being_called, tree
 
 __all__ = ["Summary", "SummaryRow", "summary"]
@@ -95,7 +96,7 @@ class Summary:
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
-@ad.errors.typed_calls
+@typed
 def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
     """Call a model once, and tabulate what its modules give and cost.
 

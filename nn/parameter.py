@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import checked
 
 __all__ = ["Parameter"]
 
@@ -37,6 +38,7 @@ class Parameter(ad.Tensor):
 
     __slots__ = ()
 
+    @checked
     def __init__(
         self,
         data: Any,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import as_floats, check_size, name_of
 from nn.module import Module
 from nn.windows import Sizes, batched, one_for_each, padded, windows
@@ -265,7 +266,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     _axes = 1
 
 
-@ad.errors.typed_calls
+@typed
 def max_pool1d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -285,7 +286,7 @@ def max_pool1d(
     return MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode).forward(input)
 
 
-@ad.errors.typed_calls
+@typed
 def max_pool2d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -305,7 +306,7 @@ def max_pool2d(
     return MaxPool2d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode).forward(input)
 
 
-@ad.errors.typed_calls
+@typed
 def avg_pool1d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -325,7 +326,7 @@ def avg_pool1d(
     return AvgPool1d(kernel_size, stride, padding, ceil_mode, count_include_pad).forward(input)
 
 
-@ad.errors.typed_calls
+@typed
 def avg_pool2d(
     input: Any,
     kernel_size: int | Sequence[int],
@@ -347,7 +348,7 @@ def avg_pool2d(
     return AvgPool2d(kernel_size, stride, padding, *options).forward(input)
 
 
-@ad.errors.typed_calls
+@typed
 def adaptive_avg_pool1d(
     input: Any,
     output_size: int | Sequence[int | None] | None,
@@ -363,7 +364,7 @@ def adaptive_avg_pool1d(
     return AdaptiveAvgPool1d(output_size).forward(input)
 
 
-@ad.errors.typed_calls
+@typed
 def adaptive_avg_pool2d(
     input: Any,
     output_size: int | Sequence[int | None] | None,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.calls import typed
 from nn.files import write_whole
 from nn.module import Module
 
@@ -52,7 +53,7 @@ class FileFormatError(ad.AutodiffError, ValueError):
     """A file that is damaged, or none that :func:`save` or safetensors wrote."""
 
 
-@ad.errors.typed_calls
+@typed
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write a module's state, or any nested state, to a file.
 
@@ -101,7 +102,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     write_whole(path, data)
 
 
-@ad.errors.typed_calls
+@typed
 def load(path: str | os.PathLike[str]) -> Any:
     """Read a file that :func:`save` wrote, or any file of safetensors.
 

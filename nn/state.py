@@ -45,7 +45,7 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     misfits += [
         f"{key}: {ad.errors.describe(value)} can't be loaded into {ad.errors.describe(own[key])}"
         for key, value in found.items()
-        if value.shape != own[key].shape or (value.dtype.kind == "c" and own[key].dtype.kind != "c")
+        if value.shape != own[key].shape or not _casts(value.dtype.kind, own[key].dtype.kind)
     ]
     problems = [("misshapen", misfits)]
     if strict:
@@ -61,6 +61,12 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         for key, value in found.items():
             own[key].copy_(value)
     return IncompatibleKeys(missing, unexpected)
+
+
+def _casts(saved: str, own: str) -> bool:
+    """Whether values of one kind of dtype go into one of another without losing a part."""
+    order = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+    return order.get(saved, 4) <= order.get(own, 4)
 
 
 def state(module: Module) -> Iterator[tuple[str, ad.Tensor]]:

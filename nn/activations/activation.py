@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import autodiff as ad
-from nn.checks import as_input
+from nn.checks import as_input, located
 from nn.module import Module
 
 __all__ = ["Activation", "Function", "Identity"]
@@ -31,6 +31,7 @@ class Activation(Module):
         self._options = tuple(options)
         vars(self).update(options)
 
+    @located
     def forward(self, x: Any) -> ad.Tensor:
         """Apply the function to every element (to every slice, for softmax and GLU)."""
         options = {name: getattr(self, name) for name in self._options}

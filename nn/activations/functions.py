@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 
 __all__ = [
     "glu",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 
-@ad.errors.typed_calls
+@typed
 def hardshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     """``x`` where ``abs(x) > lambd``, and 0 elsewhere.
 
@@ -32,7 +33,7 @@ def hardshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     return ad.masked(x, ad.logical_not(ad.abs(x) <= lambd))
 
 
-@ad.errors.typed_calls
+@typed
 def softshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     """``x`` moved towards 0 by ``lambd``, and 0 where it would cross 0.
 
@@ -45,7 +46,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> ad.Tensor:
     return y
 
 
-@ad.errors.typed_calls
+@typed
 def tanhshrink(input: Any) -> ad.Tensor:
     """``x - tanh(x)``.
 
@@ -58,7 +59,7 @@ def tanhshrink(input: Any) -> ad.Tensor:
     return y
 
 
-@ad.errors.typed_calls
+@typed
 def threshold(input: Any, threshold: float, value: float) -> ad.Tensor:
     """``x`` where it is above the threshold, ``value`` elsewhere.
 
@@ -70,7 +71,7 @@ def threshold(input: Any, threshold: float, value: float) -> ad.Tensor:
     return ad.where(x <= threshold, value, x)
 
 
-@ad.errors.typed_calls
+@typed
 def prelu(input: Any, weight: Any) -> ad.Tensor:
     """``x`` where it is positive, ``weight * x`` elsewhere.
 
@@ -96,7 +97,7 @@ def prelu(input: Any, weight: Any) -> ad.Tensor:
     return _leaking(x, slope)
 
 
-@ad.errors.typed_calls
+@typed
 def rrelu(
     input: Any,
     lower: float = 1 / 8,
@@ -129,7 +130,7 @@ def _leaking(x: ad.Tensor, slope: ad.Tensor) -> ad.Tensor:
     return y
 
 
-@ad.errors.typed_calls
+@typed
 def glu(input: Any, dim: int = -1) -> ad.Tensor:
     """Gate one half of an axis with the other: ``a * sigmoid(b)``.
 
@@ -146,19 +147,19 @@ def glu(input: Any, dim: int = -1) -> ad.Tensor:
     return y
 
 
-@ad.errors.typed_calls
+@typed
 def softmax(input: Any, dim: int = -1) -> ad.Tensor:
     """``autodiff.softmax`` along the axis ``dim``, under PyTorch's name for it."""
     return ad.softmax(input, axis=dim)
 
 
-@ad.errors.typed_calls
+@typed
 def log_softmax(input: Any, dim: int = -1) -> ad.Tensor:
     """``autodiff.log_softmax`` along the axis ``dim``, under PyTorch's name for it."""
     return ad.log_softmax(input, axis=dim)
 
 
-@ad.errors.typed_calls
+@typed
 def softmin(input: Any, dim: int = -1) -> ad.Tensor:
     """``softmax(-x)``: the smallest gets the most.
 

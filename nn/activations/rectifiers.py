@@ -7,7 +7,7 @@ from typing import Any
 import autodiff as ad
 from nn.activations.activation import Activation
 from nn.activations.functions import prelu, rrelu, threshold
-from nn.checks import as_input, check_features, check_positive, check_size
+from nn.checks import as_input, check_features, check_positive, check_size, located
 from nn.linear import Linear
 from nn.module import Module, Parameter
 
@@ -124,6 +124,7 @@ class PReLU(Module):
         self.init = init
         self.weight = Parameter(ad.full((self.num_parameters,), float(init), dtype=dtype))
 
+    @located
     def forward(self, x: Any) -> ad.Tensor:
         """Apply the function; raise ShapeError where the channels are not as many."""
         return prelu(as_input(self, x), self.weight)

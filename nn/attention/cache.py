@@ -123,11 +123,21 @@ class KeyValueCache(Checked):
         return len(self._layers)
 
     def __getitem__(self, index: int) -> LayerCache:
-        return self._layers[index]
+        try:
+            return self._layers[index]
+        except (IndexError, TypeError) as error:
+            message = f"KeyValueCache: there is no layer {index!r} among {len(self)}"
+            raise ad.IndexingError(
+                f"{message}. Make a cache of as many as the model has."
+            ) from error
 
     def advance(self, positions: int) -> None:
         """Count the positions that all layers have written now."""
-        self._extent.length += positions
+        count = check_size("KeyValueCache", "positions", positions)
+        if self.length + count > self.max_length:
+            message = f"KeyValueCache: {count} positions after {self.length} are more than"
+            raise ad.ShapeError(f"{message} the {self.max_length} that there is room for.")
+        self._extent.length += count
 
     def clear(self) -> None:
         """Forget everything that was read."""

@@ -15,13 +15,14 @@ from nn.attention.masks import (
     check_mask,
     joined,
 )
+from nn.calls import typed
 from nn.checks import as_floats, check_probability
 from nn.dropout import dropout
 
 __all__ = ["attend", "scaled_dot_product_attention"]
 
 
-@ad.errors.typed_calls
+@typed
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.calls import typed
 
 __all__ = ["default_collate", "pad_collate"]
 
 
-@ad.errors.typed_calls
+@typed
 def default_collate(examples: Sequence[Any], *, indices: Sequence[int] | None = None) -> Any:
     """Stack examples along a new first axis.
 
@@ -46,7 +47,7 @@ def default_collate(examples: Sequence[Any], *, indices: Sequence[int] | None = 
     return _collated("default_collate", _stack, examples, indices)
 
 
-@ad.errors.typed_calls
+@typed
 def pad_collate(
     examples: Sequence[Any], *, padding_value: float = 0, indices: Sequence[int] | None = None
 ) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 import autodiff as ad
-from nn.calls import Checked
+from nn.calls import Checked, typed
 from nn.checks import check_numbers, check_size
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
@@ -161,7 +161,7 @@ class Subset(Checked):
         return f"Subset({len(self)} of {len(self.dataset)} examples)"
 
 
-@ad.errors.typed_calls
+@typed
 def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
     """Split a dataset at random into parts that don't overlap.
 

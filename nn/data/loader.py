@@ -99,6 +99,9 @@ class DataLoader(Checked):
             raise ad.OptionError(
                 f"{message}. Give a list of index lists, or a class with __len__ and __iter__."
             )
+        if collate_fn is not None and not callable(collate_fn):
+            message = f"DataLoader: collate_fn is a {type(collate_fn).__name__}"
+            raise ad.OptionError(f"{message}. Give a function of a list of examples, or None.")
         self.dataset = dataset
         self.batch_size = check_size("DataLoader", "batch_size", batch_size, 1)
         self.shuffle, self.drop_last = shuffle, drop_last
@@ -136,12 +139,18 @@ class DataLoader(Checked):
             If it is a position in other data: of another size, seed or batch size.
         """
         own = self._identity()
-        saved = {name: state_dict.get(name) for name in own}
+        found = state_dict if isinstance(state_dict, Mapping) else {}
+        saved = {name: found.get(name) for name in own}
         if saved != own:
             message = f"DataLoader: the saved position is one in {saved}, the data here are {own}"
             raise ad.OptionError(f"{message}. Build the loader that the position was saved of.")
-        self.set_epoch(state_dict["epoch"])
-        self._given = check_size("DataLoader", "batch", state_dict["batch"])
+        epoch = check_size("DataLoader", "epoch", found.get("epoch"))
+        given = check_size("DataLoader", "batch", found.get("batch"))
+        if given > len(self):
+            message = f"DataLoader: the saved position is batch {given} of {len(self)}"
+            raise ad.OptionError(f"{message}. Build the loader that the position was saved of.")
+        self.set_epoch(epoch)
+        self._given = given
 
     def _identity(self) -> dict[str, Any]:
         """Return what decides the order, besides the epoch."""

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.losses.loss import Loss, check_reduction, describe_call, operands, reduced, same_shapes
 
 __all__ = [
@@ -16,7 +17,7 @@ __all__ = [
 ]
 
 
-@ad.errors.typed_calls
+@typed
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -55,7 +56,7 @@ def binary_cross_entropy(
     with ad.name_scope("binary_cross_entropy"):
         x, y = same_shapes("binary_cross_entropy", input, target)
         values = x.detach()
-        if bool(ad.any((values < 0) | (values > 1))):
+        if not bool(ad.all((values >= 0) & (values <= 1))):  # a NaN is not
             message = describe_call("binary_cross_entropy", [x, y], ("input", "target"))
             raise ad.DomainError(
                 f"{message}: an input is not from 0 to 1. Give probabilities, or logits to "
@@ -71,7 +72,7 @@ def _log(x: ad.Tensor) -> ad.Tensor:
     return ad.where(least, ad.log(ad.where(least, x, 1.0)), -100.0)
 
 
-@ad.errors.typed_calls
+@typed
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,

@@ -6,12 +6,13 @@ import itertools
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.losses.loss import Loss, check_reduction, describe_call, operands, reduced
 
 __all__ = ["CTCLoss", "ctc_loss"]
 
 
-@ad.errors.typed_calls
+@typed
 def ctc_loss(
     log_probs: Any,
     targets: Any,

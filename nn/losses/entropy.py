@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import check_probability
 from nn.losses.loss import Loss, check_reduction, describe_call
 
@@ -13,7 +14,7 @@ __all__ = ["CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss"]
 _NAMES = ("input", "target")
 
 
-@ad.errors.typed_calls
+@typed
 def cross_entropy(
     input: Any,
     target: Any,
@@ -73,8 +74,7 @@ def cross_entropy(
     >>> bool(ad.max(ad.abs(2 * logits.grad - (ad.softmax(logits) - ad.eye(2)))) < 1e-6)
     True
     """
-    logits = ad.asarray(input)
-    target = _as_target(target, logits)
+    logits, target = _operands("cross_entropy", input, target)
     if not 0 <= label_smoothing <= 1:
         message = f"{_describe('cross_entropy', logits, target)}: label_smoothing is"
         raise ad.OptionError(f"{message} {label_smoothing}. Give a number from 0 to 1.")
@@ -97,7 +97,7 @@ def cross_entropy(
         return _reduced(chosen, share, reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def nll_loss(
     input: Any,
     target: Any,
@@ -138,8 +138,7 @@ def nll_loss(
     >>> nn.nll_loss([[-1.0, -2.0], [-3.0, -4.0]], [1, 0], reduction="none").tolist()
     [2.0, 3.0]
     """
-    log_probabilities = ad.asarray(input)
-    target = _as_target(target, log_probabilities)
+    log_probabilities, target = _operands("nll_loss", input, target)
     axis = _class_axis("nll_loss", log_probabilities, weight, reduction)
     weight = None if weight is None else ad.asarray(weight, dtype=log_probabilities.dtype)
     with ad.name_scope("nll_loss"):
@@ -195,12 +194,15 @@ def _describe(operation: str, *operands: ad.Tensor) -> str:
     return describe_call(operation, list(operands), _NAMES)
 
 
-def _as_target(target: Any, logits: ad.Tensor) -> ad.Tensor:
-    """Make a tensor of a target; lists of floats take the dtype of the logits."""
-    y = ad.asarray(target)
+def _operands(operation: str, input: Any, target: Any) -> tuple[ad.Tensor, ad.Tensor]:
+    """Make tensors of the operands; lists of floats take the dtype of the logits."""
+    try:
+        logits, y = ad.asarray(input), ad.asarray(target)
+    except ad.AutodiffError as error:
+        raise type(error)(f"{operation}: {error}") from error
     if hasattr(target, "dtype") or y.dtype.kind != "f":
-        return y
-    return ad.asarray(target, dtype=logits.dtype)
+        return logits, y
+    return logits, ad.asarray(target, dtype=logits.dtype)
 
 
 def _class_axis(operation: str, logits: ad.Tensor, weight: Any, reduction: str) -> int:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.losses.loss import (
     REDUCTIONS,
     Loss,
@@ -29,7 +30,7 @@ __all__ = [
 _OF_BATCHES = (*REDUCTIONS, "batchmean")
 
 
-@ad.errors.typed_calls
+@typed
 def kl_div(
     input: Any, target: Any, *, reduction: str = "mean", log_target: bool = False
 ) -> ad.Tensor:
@@ -73,7 +74,7 @@ def kl_div(
         return reduced(losses, reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def gaussian_nll_loss(
     input: Any,
     target: Any,
@@ -139,7 +140,7 @@ def gaussian_nll_loss(
         return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def poisson_nll_loss(
     input: Any,
     target: Any,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import autodiff as ad
+from nn.checks import located
 from nn.module import Module
 
 __all__ = ["Loss", "check_positive", "check_reduction", "operands", "reduced", "same_shapes"]
@@ -30,7 +29,7 @@ class Loss(Module):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "forward" in vars(cls):
-            cls.forward = _located(cls.forward)  # type: ignore[method-assign]
+            cls.forward = located(cls.forward)  # type: ignore[method-assign]
 
     def __init__(self, *, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self.reductions)
@@ -44,19 +43,6 @@ class Loss(Module):
             for name, value in self.__dict__.items()
             if isinstance(value, (bool, int, float, str)) and name not in hidden
         )
-
-
-def _located(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the errors of a forward function say where the layer is."""
-
-    @wraps(forward)
-    def call(self: Loss, *args: Any, **options: Any) -> Any:
-        try:
-            return forward(self, *args, **options)
-        except (ad.ShapeError, ad.DTypeError, ad.DomainError, ad.OptionError) as error:
-            raise type(error)(f"{self.location()}: {error}") from error
-
-    return call
 
 
 def check_reduction(operation: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:

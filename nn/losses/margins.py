@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.losses.loss import Loss, check_reduction, describe_call, operands, reduced, same_shapes
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-@ad.errors.typed_calls
+@typed
 def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -59,7 +60,7 @@ def hinge_embedding_loss(
         return reduced(ad.where(like, x, ad.relu(margin - x)), reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
 ) -> ad.Tensor:
@@ -112,7 +113,7 @@ def cosine_embedding_loss(
         return reduced(ad.where(like, 1 - cosine, ad.relu(cosine - margin)), reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -197,7 +198,7 @@ def multi_margin_loss(
         return reduced(losses, reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,

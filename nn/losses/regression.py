@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.losses.loss import Loss, check_positive, check_reduction, reduced, same_shapes
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-@ad.errors.typed_calls
+@typed
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     r"""Squared error.
 
@@ -51,7 +52,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
         return reduced(ad.square(x - y), reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
     r"""Absolute error.
 
@@ -72,7 +73,7 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> ad.Tensor:
         return reduced(ad.abs(x - y), reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def smooth_l1_loss(
     input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
 ) -> ad.Tensor:
@@ -119,7 +120,7 @@ def smooth_l1_loss(
         return reduced(_huber(x - y, beta) / beta, reduction)
 
 
-@ad.errors.typed_calls
+@typed
 def huber_loss(
     input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
 ) -> ad.Tensor:

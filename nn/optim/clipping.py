@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
+from nn.module import Module
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
-@ad.errors.typed_calls
+@typed
 def clip_grad_norm_(
     parameters: ad.Tensor | Iterable[ad.Tensor],
     max_norm: float,
@@ -68,6 +70,8 @@ def clip_grad_norm_(
     max_norm, norm_type = float(max_norm), float(norm_type)
     if not max_norm >= 0:
         raise ad.DomainError(f"clip_grad_norm_: max_norm is {max_norm}. Give 0 or more.")
+    if not norm_type > 0:
+        raise ad.DomainError(f"clip_grad_norm_: norm_type is {norm_type}. Give a number above 0.")
     with ad.no_grad():
         if not gradients:
             return ad.asarray(0.0)
@@ -86,7 +90,7 @@ def clip_grad_norm_(
     return total
 
 
-@ad.errors.typed_calls
+@typed
 def clip_grad_value_(parameters: ad.Tensor | Iterable[ad.Tensor], clip_value: float) -> None:
     """Clip every element of the gradients to ``-clip_value`` and ``clip_value``.
 
@@ -122,7 +126,12 @@ def clip_grad_value_(parameters: ad.Tensor | Iterable[ad.Tensor], clip_value: fl
 
 def _gradients(parameters: Any) -> list[ad.Tensor]:
     """Return the gradients themselves, which share memory with what the parameters hold."""
-    given = [parameters] if isinstance(parameters, ad.Tensor) else parameters
+    several = isinstance(parameters, Iterable) and not isinstance(parameters, (ad.Tensor, Module))
+    given = list(parameters) if several else [parameters]
+    for parameter in given:
+        if not isinstance(parameter, ad.Tensor):
+            message = f"the gradients of a {type(parameter).__name__} can't be clipped"
+            raise ad.DTypeError(f"{message}. Give model.parameters().")
     gradients = [parameter.grad for parameter in given if parameter.grad is not None]
     return [gradient.detach() for gradient in gradients if gradient.size]
 

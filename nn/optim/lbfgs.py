@@ -145,10 +145,11 @@ class LBFGS(Optimizer):
         OptionError
             Without a closure.
         """
-        if closure is None:
+        if not callable(closure):
             message = "LBFGS: step needs a closure, since it computes the loss several times"
             raise ad.OptionError(f"{message}. Give a function that returns it after backward().")
         group = self.param_groups[0]
+        self.check(group)
         state = self.state.setdefault(group["params"][0], {"func_evals": 0, "n_iter": 0})
         with ad.no_grad():
             with ad.enable_grad():

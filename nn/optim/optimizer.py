@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import autodiff as ad
-from nn.calls import Checked
+from nn.calls import Checked, typed
 from nn.module import Module
 
 __all__ = ["Optimizer", "check_at_least"]
@@ -70,6 +70,9 @@ class Optimizer(Checked):
         groups = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
+        if not any(group["params"] for group in self.param_groups):
+            message = f"{self._name}: the groups have no parameters to update"
+            raise ad.OptionError(f"{message}. Give model.parameters() of a model that has some.")
 
     @property
     def _name(self) -> str:
@@ -77,6 +80,9 @@ class Optimizer(Checked):
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with options of their own; those not given are the defaults."""
+        if not isinstance(group, Mapping):
+            message = f"{self._name}: a parameter group is a {type(group).__name__}"
+            raise ad.OptionError(f"{message}. Give a dict: {{'params': module.parameters()}}.")
         unknown = [name for name in group if name not in self.defaults and name != "params"]
         if unknown or "params" not in group:
             what = f"unknown option {unknown[0]!r}" if unknown else "no 'params'"
@@ -87,6 +93,9 @@ class Optimizer(Checked):
         if isinstance(given, Module):
             message = f"{self._name}: the parameters of a group are one {type(given).__name__}"
             raise ad.OptionError(f"{message}. Give its parameters: module.parameters().")
+        if not isinstance(given, Iterable):
+            message = f"{self._name}: the 'params' of a group are a {type(given).__name__}"
+            raise ad.OptionError(f"{message}. Give a list of parameters.")
         members = [given] if isinstance(given, ad.Tensor) else list(given)
         members = [member[1] if isinstance(member, tuple) else member for member in members]
         for member in members:
@@ -145,7 +154,12 @@ class Optimizer(Checked):
             What the closure returned.
         """
         loss = None
+        for group in self.param_groups:
+            self.check(group)  # a schedule, or a user, may have changed the rate
         if closure is not None:
+            if not callable(closure):
+                message = f"{self._name}: the closure is a {type(closure).__name__}"
+                raise ad.OptionError(f"{message}. Give a function, or nothing.")
             with ad.enable_grad():
                 loss = closure()
         with ad.no_grad():
@@ -193,7 +207,7 @@ class Optimizer(Checked):
         state = {numbers[id(parameter)]: dict(found) for parameter, found in self.state.items()}
         return {"state": state, "param_groups": groups}
 
-    @ad.errors.typed_calls
+    @typed
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what :meth:`state_dict` gave, for the same parameters in the same order.
 
@@ -206,7 +220,7 @@ class Optimizer(Checked):
         ShapeError
             If a state does not have its parameter's shape. Nothing was loaded then.
         """
-        saved = state_dict["param_groups"]
+        saved = _saved_groups(self._name, state_dict)
         sizes = [len(group["params"]) for group in self.param_groups]
         saved_sizes = [len(group["params"]) for group in saved]
         if sizes != saved_sizes:
@@ -269,6 +283,23 @@ def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
     for start in range(0, length, rows):
         part = slice(start, start + rows)
         yield [array[part] for array in arrays]
+
+
+def _saved_groups(optimizer: str, saved: Any) -> list[Mapping[str, Any]]:
+    """Return the groups of a saved state; raise OptionError unless it looks like one."""
+    parts = saved if isinstance(saved, Mapping) else {}
+    state, groups = parts.get("state"), parts.get("param_groups")
+    if (
+        isinstance(groups, (list, tuple))
+        and all(isinstance(group, Mapping) and "params" in group for group in groups)
+        and isinstance(state, Mapping)
+        and all(isinstance(found, Mapping) for found in state.values())
+    ):
+        return list(groups)
+    message = f"{optimizer}: a {type(saved).__name__} is no saved state"
+    raise ad.OptionError(
+        f"{message}. Give what state_dict() returns: a dict of 'state' and 'param_groups'."
+    )
 
 
 def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.calls import Checked
+from nn.calls import Checked, typed
 from nn.checks import check_known, check_positive, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
+from nn.optim.schedules import check_saved
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -96,12 +97,17 @@ class ReduceLROnPlateau(Checked):
         self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
 
+    @typed
     def step(self, metrics: Any) -> None:
         """Note a metric, a number; lower the rates if patience is over.
 
         A NaN is no better than anything.
         """
-        value = float(metrics.detach() if isinstance(metrics, ad.Tensor) else metrics)
+        try:
+            value = float(metrics.detach() if isinstance(metrics, ad.Tensor) else metrics)
+        except (TypeError, ValueError) as error:
+            message = f"ReduceLROnPlateau: the metric is {ad.errors.describe(metrics)}"
+            raise ad.DomainError(f"{message}. Give one number.") from error
         self.last_epoch += 1
         better = self._is_better(value)
         if better:
@@ -142,8 +148,5 @@ class ReduceLROnPlateau(Checked):
             If it is no state of this schedule. Nothing was loaded then.
         """
         own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
-        if missing:
-            message = f"ReduceLROnPlateau: the saved state has no {missing[0]!r}"
-            raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
+        check_saved(self, own, state_dict)
         self.__dict__.update({name: state_dict[name] for name in own})

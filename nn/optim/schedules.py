@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.calls import Checked
+from nn.calls import Checked, typed
 from nn.checks import check_numbers, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
 
@@ -87,6 +87,7 @@ class LRScheduler(Checked):
         """Return the rate at step t of a group that began with ``base``, by its index."""
         raise NotImplementedError(f"{type(self).__name__} does not define rate.")
 
+    @typed
     def step(self, epoch: float | None = None) -> None:
         """Go to the next step, or to one that is named, and set the groups' rates."""
         former, named = self.last_epoch, epoch is not None
@@ -101,6 +102,8 @@ class LRScheduler(Checked):
                 if lr != old != self.floor:
                     new = self.floor + (lr - self.floor) * (new - self.floor) / (old - self.floor)
             rates.append(new)
+        for new in rates:
+            check_at_least(type(self).__name__, {"the rate": new}, 0, "the rate")
         self.last_epoch = now
         for group, new in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = new
@@ -127,10 +130,7 @@ class LRScheduler(Checked):
             If it is no state of a schedule. Nothing was loaded then.
         """
         own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
-        if missing:
-            message = f"{type(self).__name__}: the saved state has no {missing[0]!r}"
-            raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
+        check_saved(self, own, state_dict)
         self.__dict__.update({name: state_dict[name] for name in own})
 
     def __repr__(self) -> str:
@@ -175,7 +175,10 @@ class LambdaLR(LRScheduler):
 
     def rate(self, base: float, t: float, index: int) -> float:
         """Return ``base * f(t)``."""
-        return base * self.lr_lambdas[index](t)
+        factor = self.lr_lambdas[index](t)
+        name = f"the factor of step {t}"
+        check_at_least("LambdaLR", {name: factor}, 0, name)
+        return float(base * factor)
 
 
 class StepLR(LRScheduler):
@@ -504,7 +507,8 @@ class ChainedScheduler(Checked):
     def __init__(
         self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
     ) -> None:
-        first = schedulers[0].optimizer if schedulers else None
+        several = isinstance(schedulers, Sequence) and len(schedulers) > 0
+        first = getattr(schedulers[0], "optimizer", None) if several else None
         self.optimizer = optimizer or first
         self._schedulers = _of_one("ChainedScheduler", schedulers, self.optimizer)
 
@@ -526,7 +530,7 @@ class ChainedScheduler(Checked):
         _load_parts(self._schedulers, state_dict)
 
 
-@ad.errors.typed_calls
+@typed
 def warmup_cosine(
     optimizer: Optimizer, warmup_steps: int, total_steps: int, eta_min: float = 0.0
 ) -> SequentialLR:
@@ -561,6 +565,22 @@ def warmup_cosine(
     return SequentialLR(optimizer, [warmup, decay], [warmup_steps])
 
 
+def check_saved(schedule: Any, own: Mapping[str, Any], saved: Any) -> None:
+    """Raise OptionError unless a saved state has all that a schedule's own has, of its kind."""
+    name = type(schedule).__name__
+    if not isinstance(saved, Mapping):
+        message = f"{name}: a {type(saved).__name__} is no saved state"
+        raise ad.OptionError(f"{message}. Give what state_dict() returns.")
+    missing = [key for key in own if key not in saved]
+    if missing:
+        message = f"{name}: the saved state has no {missing[0]!r}"
+        raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
+    for key, value in own.items():
+        if isinstance(value, (int, float)) and not isinstance(saved[key], (int, float)):
+            message = f"{name}: the saved {key!r} is a {type(saved[key]).__name__}"
+            raise ad.OptionError(f"{message}. Give what state_dict() returns.")
+
+
 def _cosine(highest: float, lowest: float, share: float) -> float:
     return lowest + (highest - lowest) * (1 + math.cos(math.pi * share)) / 2
 
@@ -574,7 +594,8 @@ def _not_negative(schedule: str, **option: float) -> float:
 
 def _of_one(name: str, schedulers: Sequence[Any], optimizer: Any) -> list[LRScheduler]:
     """Return the schedules as a list; raise unless there are some, all of the optimiser."""
-    fit = [isinstance(s, LRScheduler) and s.optimizer is optimizer for s in schedulers]
+    given = schedulers if isinstance(schedulers, Sequence) else []
+    fit = [isinstance(s, LRScheduler) and s.optimizer is optimizer for s in given]
     if not fit or not all(fit):
         message = (
             f"{name}: there is no schedule"

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import as_input, check_known, check_size, name_of
 
 __all__ = [
@@ -70,7 +71,7 @@ class PackedSequence(_Packed):
 
     __slots__ = ()
 
-    @ad.errors.typed_calls
+    @typed
     def __new__(
         cls,
         data: Any,
@@ -107,7 +108,7 @@ class PackedSequence(_Packed):
         return found if self.unsorted_indices is None else ad.take(found, self.unsorted_indices)
 
 
-@ad.errors.typed_calls
+@typed
 def pack_padded_sequence(
     input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -159,7 +160,7 @@ def pack_padded_sequence(
     return PackedSequence(x[_valid(counts, x.shape[0])], _sizes(counts), order, inverse)
 
 
-@ad.errors.typed_calls
+@typed
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
@@ -223,7 +224,7 @@ def pad_packed_sequence(
     return out, lengths
 
 
-@ad.errors.typed_calls
+@typed
 def pad_sequence(
     sequences: Sequence[Any],
     batch_first: bool = False,
@@ -273,7 +274,7 @@ def pad_sequence(
     return out
 
 
-@ad.errors.typed_calls
+@typed
 def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences of different lengths.
 
@@ -295,7 +296,7 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     return pack_padded_sequence(pad_sequence(members), lengths, enforce_sorted=enforce_sorted)
 
 
-@ad.errors.typed_calls
+@typed
 def unpad_sequence(
     padded_sequences: Any, lengths: Any, batch_first: bool = False
 ) -> list[ad.Tensor]:
@@ -314,7 +315,7 @@ def unpad_sequence(
     return [row[:count] for row, count in zip(ad.unstack(x), counts, strict=True)]
 
 
-@ad.errors.typed_calls
+@typed
 def unpack_sequence(packed_sequences: PackedSequence) -> list[ad.Tensor]:
     """Take a packed batch apart: the inverse of :func:`pack_sequence`.
 
@@ -329,7 +330,7 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[ad.Tensor]:
     return unpad_sequence(padded, lengths, batch_first=True)
 
 
-@ad.errors.typed_calls
+@typed
 def invert_permutation(permutation: Any) -> ad.Tensor:
     """Return the permutation that undoes another.
 
@@ -339,7 +340,12 @@ def invert_permutation(permutation: Any) -> ad.Tensor:
     >>> invert_permutation([2, 0, 1]).tolist()
     [1, 2, 0]
     """
-    return ad.argsort(as_input("invert_permutation", permutation))
+    order = as_input("invert_permutation", permutation)
+    inverse = ad.argsort(order)
+    if order.ndim != 1 or bool(ad.any(ad.take(order, inverse) != ad.arange(order.size))):
+        message = f"invert_permutation: {ad.errors.describe(order)} is no permutation"
+        raise ad.DomainError(f"{message}. Give the numbers from 0 on, each once.")
+    return inverse
 
 
 def permuted(x: ad.Tensor, inverse: ad.Tensor, axis: int) -> ad.Tensor:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import check_size
 from nn.linear import Linear
 from nn.losses.entropy import cross_entropy
@@ -229,7 +230,7 @@ class Seq2Seq(Module):
 
     # -- decoding --------------------------------------------------------------------------
 
-    @ad.errors.typed_calls
+    @typed
     def greedy(
         self, source: Any, source_lengths: Any = None, *, max_length: int | None = None
     ) -> Decoded:
@@ -254,7 +255,7 @@ class Seq2Seq(Module):
             steps = self._max_length(max_length, memory)
             return greedy_search(self.decoder, state, memory, self.start, self.end, steps)
 
-    @ad.errors.typed_calls
+    @typed
     def beam_search(
         self,
         source: Any,

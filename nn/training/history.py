@@ -63,7 +63,11 @@ class History(Checked):
     def __getitem__(self, key: str | int) -> Any:
         """Return a column by its name, or a row by its number."""
         if not isinstance(key, str):
-            return self.rows[key]
+            try:
+                return self.rows[key]
+            except (IndexError, TypeError) as error:
+                message = f"History: there is no row {key!r} among {len(self.rows)}"
+                raise ad.IndexingError(f"{message}. Give a number, or a column's name.") from error
         if key not in self.names:
             known = ", ".join(self.names) or "none yet"
             raise ad.OptionError(f"History: there is no {key!r}. Ask for one of: {known}.")

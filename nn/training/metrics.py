@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 
 __all__ = ["Means", "accuracy"]
 
 
-@ad.errors.typed_calls
+@typed
 def accuracy(outputs: Any, targets: Any) -> ad.Tensor:
     """Return the share of targets that the outputs predict.
 

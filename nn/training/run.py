@@ -35,6 +35,12 @@ class Run(Checked):
         checkpoint: str | os.PathLike[str] | None,
     ) -> None:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        if not isinstance(callbacks, Iterable):
+            message = f"Trainer: the callbacks are a {type(callbacks).__name__}"
+            raise ad.OptionError(f"{message}. Give a list of them.")
+        if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+            message = f"Trainer: the scheduler is a {type(scheduler).__name__}"
+            raise ad.OptionError(f"{message}. Give one of nn.optim, or None.")
         self.callbacks = list(callbacks)
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         if self.checkpoint is not None:  # found now, not after an epoch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import autodiff as ad
@@ -201,6 +201,9 @@ class Stepping(Run):
 def _by_name(metrics: Any) -> dict[str, Callable[..., Any]]:
     if callable(metrics):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable):
+        message = f"Trainer: the metrics are a {type(metrics).__name__}"
+        raise ad.OptionError(f"{message}. Give functions of output and target.")
     if not isinstance(metrics, Mapping):
         metrics = {getattr(f, "__name__", type(f).__name__): f for f in metrics}
     for name, metric in metrics.items():

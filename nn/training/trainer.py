@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import autodiff as ad
+from nn.calls import typed
 from nn.checks import check_size
 from nn.module import Module
 from nn.optim.optimizer import Optimizer
@@ -124,6 +125,7 @@ class Trainer(Stepping):
             raise ad.OptionError(
                 f"Trainer: got {kinds}. Give a module, a loss function and an optimiser, in order."
             )
+        _check_of_one(model, optimizer)
         super().__init__(
             loss,
             metrics,
@@ -150,7 +152,7 @@ class Trainer(Stepping):
         self.checkpoint_every = checkpoint_every
         self.progress = progress
 
-    @ad.errors.typed_calls
+    @typed
     def fit(
         self,
         data: Iterable[Any],
@@ -222,7 +224,7 @@ class Trainer(Stepping):
             self._first = None
         return self.history
 
-    @ad.errors.typed_calls
+    @typed
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
         """Return the means of loss and metrics over the data, in evaluation mode.
 
@@ -323,6 +325,17 @@ class Trainer(Stepping):
         if hasattr(validation, "set_epoch"):
             validation.set_epoch(self.epoch)
         return {f"val_{name}": value for name, value in self.evaluate(validation).items()}
+
+
+def _check_of_one(model: Module, optimizer: Any) -> None:
+    """Raise OptionError if the optimiser updates nothing of the model."""
+    own = {id(parameter) for parameter in model.parameters()}
+    groups = getattr(optimizer, "param_groups", None)
+    updated = [id(parameter) for group in groups or () for parameter in group["params"]]
+    if updated and own.isdisjoint(updated):
+        message = f"Trainer: the {type(optimizer).__name__} updates no parameter of the"
+        message = f"{message} {type(model).__name__}"
+        raise ad.OptionError(f"{message}. Make it of model.parameters() of this very model.")
 
 
 def _takes_value(step: Callable[..., Any]) -> bool:

@@ -14,7 +14,7 @@ import autodiff as ad
 from nn import init
 from nn.attention.cache import KeyValueCache
 from nn.attention.positions import LearnedPositions, RotaryPositions
-from nn.calls import checked
+from nn.calls import checked, typed
 from nn.checks import as_input, check_known, check_positive, check_probability, check_size
 from nn.containers import ModuleList
 from nn.dropout import Dropout
@@ -282,7 +282,7 @@ class GPT(Module):
         longest = self.config.context_length
         return KeyValueCache(len(self.layers), longest if max_length is None else max_length)
 
-    @ad.errors.typed_calls
+    @typed
     def generate(
         self,
         prompt: Any,

@@ -168,6 +168,109 @@ def test_losses_take_their_operands_by_name():
     assert "log_probs" in inspect.signature(nn.CTCLoss.forward).parameters
 
 
+def optimizer(**options):
+    return nn.SGD([nn.Parameter([1.0, 2.0])], lr=0.5, **options)
+
+
+def trained(**options):
+    model = nn.Linear(2, 1)
+    return nn.Trainer(
+        model, nn.MSELoss(), nn.SGD(model.parameters(), lr=0.1), progress=False, **options
+    )
+
+
+def with_rate(rate):
+    sgd = optimizer()
+    sgd.param_groups[0]["lr"] = rate
+    return sgd
+
+
+WRONG = [
+    (lambda: nn.cross_entropy("abc", [0]), "cross_entropy: an operand of type str"),
+    (lambda: nn.cross_entropy([[1.0]], [0], label_smoothing="x"), "label_smoothing is 'x'"),
+    (lambda: nn.cross_entropy([[1.0]], [0], ignore_index="x"), "ignore_index is 'x'"),
+    (lambda: nn.binary_cross_entropy([math.nan], [1.0]), "an input is not from 0 to 1"),
+    (lambda: nn.smooth_l1_loss([1.0], [1.0], beta="x"), "beta is 'x'"),
+    (lambda: nn.functional.glu([1.0, 2.0], dim="x"), "dim is 'x'"),
+    (lambda: nn.functional.layer_norm([1.0, 2.0], 2), "normalized_shape is 2"),
+    (lambda: nn.Sequential(nn.GLU())(ad.ones(3)), r"GLU '0': glu: .* no even axis"),
+    (lambda: nn.Sequential(nn.PReLU(3))(ad.ones((2, 4))), r"PReLU '0': prelu: the weight"),
+    (lambda: nn.Sequential(nn.Softmax(2))(ad.ones(3)), "Softmax '0': softmax"),
+    (lambda: nn.init.xavier_uniform_(nn.Parameter([[1.0]]), math.nan), "from nan to nan"),
+    (lambda: nn.init.normal_(nn.Parameter([1.0]), std=math.nan), "std is nan"),
+    (lambda: nn.utils.rnn.invert_permutation([0, 0]), "no permutation"),
+    (lambda: nn.Parameter([1.0], requires_grad="x"), "requires_grad is 'x'"),
+    (lambda: nn.Parameter([1.0], what=1), "unexpected keyword argument 'what'"),
+    (lambda: nn.Linear(1, 1).get_submodule(7), "target is 7"),
+    (lambda: nn.Linear(1, 1).register_parameter("w", ad.ones(1)), "'w' is a Tensor, not a par"),
+    (lambda: nn.SGD([{"params": []}]), "the groups have no parameters"),
+    (lambda: nn.SGD([{"params": 3}]), "'params' of a group are a int"),
+    (lambda: optimizer().add_param_group(3), "a parameter group is a int"),
+    (lambda: optimizer().step(3), "the closure is a int"),
+    (lambda: nn.LBFGS(parameters()).step(3), "step needs a closure"),
+    (lambda: optimizer().load_state_dict(None), "a NoneType is no saved state"),
+    (lambda: optimizer().load_state_dict({"state": {}}), "a dict is no saved state"),
+    (lambda: optimizer().load_state_dict({"state": {0: 1}, "param_groups": []}), "no saved state"),
+    (lambda: with_rate("fast").step(), "lr is 'fast'"),
+    (lambda: with_rate(math.nan).step(), "lr is nan"),
+    (lambda: with_rate(-1.0).step(), "lr is -1.0"),
+    (lambda: nn.SGD(parameters(), lr=math.inf), "lr is inf"),
+    (lambda: nn.clip_grad_norm_(nn.Linear(1, 1), 1.0), "Linear can't be clipped"),
+    (lambda: nn.clip_grad_norm_(parameters(), 1.0, norm_type=0), "norm_type is 0"),
+    (lambda: nn.optim.StepLR(optimizer(), 2).load_state_dict(None), "NoneType is no saved state"),
+    (lambda: nn.optim.StepLR(optimizer(), 2).step("x"), "epoch is 'x'"),
+    (lambda: nn.optim.LambdaLR(optimizer(), lambda _: "x"), "factor of step 0 is 'x'"),
+    (lambda: nn.optim.ReduceLROnPlateau(optimizer()).step("x"), "the metric is str"),
+    (lambda: nn.optim.ReduceLROnPlateau(optimizer()).load_state_dict(3), "int is no saved state"),
+    (lambda: nn.optim.ReduceLROnPlateau(optimizer(), min_lr="x"), "min_lr is 'x'"),
+    (lambda: nn.optim.ChainedScheduler(3), "there is no schedule"),
+    (lambda: trained(callbacks=3), "the callbacks are a int"),
+    (lambda: trained(metrics=3), "the metrics are a int"),
+    (lambda: trained(scheduler=3), "the scheduler is a int"),
+    (lambda: trained(checkpoint=3), "checkpoint is 3. Give a path"),
+    (lambda: nn.Trainer(nn.Linear(2, 1), nn.MSELoss(), optimizer()), "no parameter of the Linear"),
+    (lambda: nn.History()[0], "there is no row 0"),
+    (lambda: nn.DataLoader([1], collate_fn=3), "collate_fn is a int"),
+    (lambda: nn.DataLoader([1]).load_state_dict(3), "the saved position"),
+    (lambda: nn.random_split([1, 2], ["a", "b"]), "the lengths are"),
+    (lambda: nn.KeyValueCache(1, 4)[3], "there is no layer 3"),
+    (lambda: nn.KeyValueCache(1, 4).advance(5), "more than the 4"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), WRONG)
+def test_wrong_calls(call, words):
+    with pytest.raises(ad.AutodiffError, match=words):
+        call()
+
+
+def test_a_step_with_a_wrong_rate_changes_nothing():
+    first, second = parameters(), parameters()
+    sgd = nn.SGD([{"params": first}, {"params": second, "lr": 0.5}], lr=0.5)
+    for parameter in (*first, *second):
+        parameter.grad = ad.ones(2)
+    sgd.param_groups[1]["lr"] = math.nan
+    with pytest.raises(ad.DomainError, match="lr is nan"):
+        sgd.step()
+    assert first[0].tolist() == [1.0, 2.0]
+
+
+def test_a_schedule_that_gives_no_rate_changes_nothing():
+    sgd = optimizer()
+    schedule = nn.optim.LambdaLR(sgd, lambda t: 1.0 if t < 1 else math.nan)
+    with pytest.raises(ad.DomainError, match="factor of step 1 is nan"):
+        schedule.step()
+    assert sgd.param_groups[0]["lr"] == 0.5
+    assert schedule.last_epoch == 0
+
+
+def test_a_fraction_is_not_loaded_into_a_count():
+    layer = nn.BatchNorm1d(2)
+    state = {**layer.state_dict(), "num_batches_tracked": 1.5}
+    with pytest.raises(nn.StateDictError, match="num_batches_tracked"):
+        layer.load_state_dict(state)
+
+
 PUBLIC = [
     *(getattr(nn.functional, name) for name in nn.functional.__all__),
     *(getattr(nn.init, name) for name in nn.init.__all__),
