@@ -218,6 +218,17 @@ def test_vanishing_and_exploding_gradients_are_found():
     assert not draw.explore(recurrence()).data["problems"]
 
 
+def test_problems_say_in_which_module_they_are():
+    model = nn.MLP([4] * 14 + [1], activation="sigmoid")
+    with ad.record():
+        loss = model(ad.ones((3, 4))).mean()
+    (problem,) = problems(draw.explore(loss), "vanishing")
+    assert re.match(r"At \d+ operations, in 0: Linear, ", problem["text"])
+    with ad.record():
+        dead = ad.relu(nn.Linear(3, 2)(-ad.ones((4, 3))) - 100.0).sum()
+    assert "of relu for all 4" in problems(draw.explore(dead), "dead")[0]["text"]
+
+
 def test_dead_units_and_parameters_without_gradient_are_found():
     x = ad.tensor(np.ones((4, 2)), requires_grad=True, name="x")
     w = ad.tensor([[1.0, -1.0], [1.0, -1.0]], requires_grad=True, name="w")

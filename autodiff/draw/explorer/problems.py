@@ -165,7 +165,7 @@ def _extreme_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict
     vanished = [i for rms, _, i in known if 0 < rms < _VANISHED * largest and rms < _VANISHED]
     if vanished:
         text = (
-            f"At {_several(scene, vanished)} the gradient's root mean square is below "
+            f"{_places(scene, vanished)} the gradient's root mean square is below "
             f"{_VANISHED:g}, and a millionth of the largest ({largest:.2g})."
         )
         found.append(_problem("vanishing", "Vanishing gradient", text, vanished))
@@ -174,11 +174,30 @@ def _extreme_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict
     ]
     if exploded:
         text = (
-            f"At {_several(scene, exploded)} entries of the gradient are beyond {_HUGE:g} "
+            f"{_places(scene, exploded)} entries of the gradient are beyond {_HUGE:g} "
             f"(median root mean square: {middle:.2g})."
         )
         found.append(_problem("exploding", "Exploding gradient", text, exploded))
     return found
+
+
+def _inside(scene: Scene, box: int) -> str:
+    group = scene.boxes[box].group
+    return f" in {scene.names()[group]}" if group >= 0 else ""
+
+
+def _places(scene: Scene, boxes: list[int]) -> str:
+    """Say where operations are: by their modules, or outside of all, one by one."""
+    names = scene.names()
+    groups = [scene.boxes[box].group for box in boxes]
+    outside = [_label(scene, box) for box, group in zip(boxes, groups, strict=True) if group < 0]
+    inside = dict.fromkeys(names[group] for group in groups if group >= 0)
+    words = [*inside, *outside]
+    more = len(words) - _MOST_NAMED
+    said = ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    count = len(boxes)
+    operations = f"{count} operations" if count > 1 else "an operation"
+    return f"At {operations}, in {said}," if inside else f"At {said}"
 
 
 def _several(scene: Scene, boxes: list[int]) -> str:
@@ -232,7 +251,8 @@ def _dead_units(scene: Scene, values: Sequence[Shown | None]) -> list[dict[str, 
     if not found:
         return []
     parts = [
-        f"{dead} of {units} units of {_label(scene, i)} for all {examples} examples"
+        f"{dead} of {units} units of {_label(scene, i)}{_inside(scene, i)} "
+        f"for all {examples} examples"
         for i, dead, units, examples in found[:_MOST_NAMED]
     ]
     if len(found) > _MOST_NAMED:
