@@ -175,10 +175,12 @@ def _reduced(likelihoods: ad.Tensor, share: ad.Tensor | None, reduction: str) ->
     """Negate and reduce; the mean is weighted by the targets' shares."""
     if reduction == "none":
         return 0.0 - likelihoods  # unlike -likelihoods it makes 0 of 0, not -0
+    if reduction == "mean" and share is None and likelihoods.size:
+        return 0.0 - ad.mean(likelihoods)
     total = 0.0 - ad.sum(likelihoods)
     if reduction == "sum":
         return total
-    count = max(1, likelihoods.size) if share is None else ad.sum(share).item() or 1
+    count = 1 if share is None else ad.sum(share).item() or 1
     return total / count
 
 
