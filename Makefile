@@ -52,7 +52,7 @@ build: $(VENV)/.dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist out docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist out docs/_build docs/_made docs/reference docs/notebooks .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # One stamp for each extra: installed once, and again only when pyproject.toml changes.
 $(VENV)/bin/python:

@@ -62,6 +62,7 @@ html_title = "autodiff"
 html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["frames.js"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
