@@ -455,6 +455,17 @@ def test_a_sequence_model_opens_as_far_as_it_can_be_read(visit):
     assert page.locator(".card.module").count() == 0
 
 
+@pytest.mark.parametrize("width", [480, 700, 900, 1200])
+def test_narrow_windows_and_frames_show_the_whole_page(visit, explored, width):
+    page = visit(explored)
+    page.set_viewport_size({"width": width, "height": 620})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in ("#graph", "#panel", "#search", "#help", "#next"):
+        place = page.locator(part).bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= width
+
+
 def test_titles_fit_their_cards_from_afar(visit, explored):
     page = visit(explored)
     press(page, "x")
