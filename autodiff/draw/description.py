@@ -293,7 +293,7 @@ def _known_values(nodes: list[Node]) -> dict[int, Any]:
         if out is not None and not isinstance(out, tuple):
             values[id(node)] = out
         for parent, (_, value) in zip(node.inputs, operands_of(node), strict=False):
-            if parent is not None and value is not None:
+            if parent is not None and value is not None and not isinstance(value, tuple):
                 values.setdefault(id(parent), value)
     return values
 

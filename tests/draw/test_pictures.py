@@ -450,3 +450,15 @@ def test_numbers_beyond_their_squares_are_shown_without_a_warning():
     for each in (y, (x * 1e-8).sum()):
         draw.svg(each)
         draw.explore(each, gradcheck=True)
+
+
+def test_a_model_under_checkpoint_is_drawn():
+    """What the model's parameters are gathered by has several results, and no value of its own."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+    with draw.record():
+        loss = ad.checkpoint(model, ad.ones((5, 4))).sum()
+    names = dict(model.named_parameters())
+    assert "checkpoint" in draw.text(loss, names)
+    assert "checkpoint" in draw.svg(loss, names)
+    page = draw.explore(loss, names=names, gradcheck=True)
+    assert "wrong" not in [found and found[0] for found in page.data["check"]["boxes"]]
