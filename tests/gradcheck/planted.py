@@ -10,8 +10,21 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 import autodiff as ad
+
+FIRST = 30
+
+some_and_all = pytest.mark.parametrize(
+    "part", ["some seeds", pytest.param("the others", marks=pytest.mark.slow)]
+)
+"""Marks a test over many seeds, of which the first take few seconds."""
+
+
+def seeds_in(part, count):
+    """Return the seeds of one part: hundreds take long in some tests."""
+    return range(min(FIRST, count)) if part == "some seeds" else range(FIRST, count)
 
 
 @ad.primitive

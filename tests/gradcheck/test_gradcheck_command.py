@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff.__main__ import main as program
 from autodiff.checking.command import main
 
 SOURCE = """
@@ -101,3 +102,8 @@ def test_what_no_shape_mends_is_said(file, tmp_path):
 def test_a_shape_that_is_none(file):
     with pytest.raises(ad.OptionError, match="neither a shape nor an array file"):
         main([f"{file}:right", "--input", "a,b"])
+
+
+def test_a_missing_function_is_said_once(file, capsys):
+    assert program(["check", f"{file}:nothing"]) == 1
+    assert capsys.readouterr().err.startswith(f"autodiff check: {file} has no function 'nothing'")

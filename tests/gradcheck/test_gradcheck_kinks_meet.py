@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from tests.gradcheck.planted import seeds_in, some_and_all
 
 SEEDS = 100
 
@@ -76,9 +77,10 @@ RIGHT = {
 }
 
 
+@some_and_all
 @pytest.mark.parametrize("kind", RIGHT)
-def test_kinks_that_meet_are_no_false_alarm(kind):
-    for seed in range(SEEDS):
+def test_kinks_that_meet_are_no_false_alarm(kind, part):
+    for seed in seeds_in(part, SEEDS):
         f, x = RIGHT[kind](np.random.default_rng(seed))
         mode = ("full", "fast")[seed % 2]
         report = ad.gradcheck(f, x, mode=mode, raises=False, seed=seed)
@@ -103,9 +105,10 @@ def _wrong_network(rng):
 WRONG = {"outputs": _wrong_beside, "a layer": _wrong_layer, "a network": _wrong_network}
 
 
+@some_and_all
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_choice_among_kinks_that_meet_is_caught_and_named(kind):
-    for seed in range(SEEDS):
+def test_a_wrong_choice_among_kinks_that_meet_is_caught_and_named(kind, part):
+    for seed in seeds_in(part, SEEDS):
         f, x = WRONG[kind](np.random.default_rng(seed))
         mode = ("full", "fast")[seed % 2]
         report = ad.gradcheck(f, x, mode=mode, raises=False, seed=seed)

@@ -15,6 +15,8 @@ from tests.gradcheck.planted import (
     dropout,
     off_by_one_percent,
     second_order_lost,
+    seeds_in,
+    some_and_all,
 )
 
 SEEDS = 200
@@ -51,14 +53,15 @@ GUILTY = {
 }
 
 
+@some_and_all
 @pytest.mark.parametrize("kind", WRONG)
-def test_planted_errors_are_caught(kind):
+def test_planted_errors_are_caught(kind, part):
     operation, operand = (GUILTY | CUT)[kind]
     if kind in GUILTY:
         words = f"the derivative rule of {operation} for its operand '{operand}' is wrong: called"
     else:
         words = f"no gradient flows through the operand '{operand}' of {operation}, although it"
-    for seed in range(SEEDS):
+    for seed in seeds_in(part, SEEDS):
         f, inputs = WRONG[kind](np.random.default_rng(seed))
         report = ad.gradcheck(f, inputs, mode=mode_of(seed), raises=False, seed=seed)
         assert not report.ok, f"missed at seed {seed}\n{report}"
@@ -72,9 +75,10 @@ def test_planted_errors_are_caught(kind):
         assert (report.guilty.operation, report.guilty.operand) == (operation, operand)
 
 
+@some_and_all
 @pytest.mark.parametrize("kind", RIGHT)
-def test_right_gradients_are_not_called_wrong(kind):
-    for seed in range(seeds_of(kind)):
+def test_right_gradients_are_not_called_wrong(kind, part):
+    for seed in seeds_in(part, seeds_of(kind)):
         f, inputs = RIGHT[kind](np.random.default_rng(seed))
         report = ad.gradcheck(f, inputs, mode=mode_of(seed), raises=False, seed=seed)
         assert not report.wrong, f"false alarm at seed {seed}\n{report}"
@@ -153,8 +157,9 @@ def test_a_wrong_projection_is_not_passed_where_no_entry_stands_out(monkeypatch)
     assert "worst at a random projection" in str(report)
 
 
-def test_dropout_is_found_and_suspected():
-    for seed in range(SEEDS):
+@some_and_all
+def test_dropout_is_found_and_suspected(part):
+    for seed in seeds_in(part, SEEDS):
         f, x = dropout(np.random.default_rng(seed))
         report = ad.gradcheck(f, x, mode=mode_of(seed), raises=False)
         assert not report.ok
@@ -165,8 +170,9 @@ def test_dropout_is_found_and_suspected():
         assert "planted.py:" in text
 
 
-def test_second_order_errors_are_found_after_the_first_order_passed():
-    for seed in range(SEEDS // 2):
+@some_and_all
+def test_second_order_errors_are_found_after_the_first_order_passed(part):
+    for seed in seeds_in(part, SEEDS):
         x = np.random.default_rng(seed).uniform(0.5, 2, 2)
         report = ad.gradcheck(second_order_lost, x, order=2, raises=False)
         assert not report.ok

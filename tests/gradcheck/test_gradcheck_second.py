@@ -119,7 +119,7 @@ def test_a_kink_inside_a_derivative_is_the_operations():
 
 def test_second_derivatives_that_cancel_in_float32_are_no_false_alarm():
     """A shift before a normalisation changes nothing: both its derivatives are rounding."""
-    for seed in range(30):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((5, 3)).astype(np.float32)
         weight = rng.standard_normal((3, 2)).astype(np.float32)
