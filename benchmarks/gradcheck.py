@@ -1,8 +1,8 @@
 """How often gradient checkers catch one wrong entry among 9,900, and cry wolf where none is.
 
     python -m benchmarks.gradcheck             # the table against the peers, 300 trials
-    python -m benchmarks.gradcheck --planted   # miss and false-alarm rates, kind by kind
-    python -m benchmarks.gradcheck --primitives --trials 20    # false alarms on all primitives
+    python -m benchmarks.gradcheck --planted --trials 100   # misses, false alarms, by kind
+    python -m benchmarks.gradcheck --primitives --trials 3  # false alarms on all primitives
 
 The network is an MLP 89-89-21 with tanh (9,900 parameters) and cross-entropy on eight
 examples, in float64. In each trial the weights, the data and the entry whose gradient is one
