@@ -99,6 +99,9 @@ _Join = Callable[[str, list[Any], Sequence[int]], Any]
 
 
 def _collated(name: str, join: _Join, examples: Sequence[Any], indices: Any) -> Any:
+    if not hasattr(examples, "__len__"):
+        message = f"{name}: the examples are a {type(examples).__name__}"
+        raise ad.OptionError(f"{message}. Give a list of them.")
     if not len(examples):
         raise ad.OptionError(f"{name}: there are no examples. Give at least one.")
     places = range(len(examples)) if indices is None else [int(i) for i in indices]

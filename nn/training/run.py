@@ -13,12 +13,15 @@ from nn.calls import Checked
 from nn.module import Module
 from nn.optim.optimizer import Optimizer
 from nn.saving import FileFormatError, load, require_safetensors, save
+from nn.training.callbacks import Callback
 from nn.training.history import History
 from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
 from nn.training.randomness import random_state, set_random_state
 
 __all__ = ["Run"]
+
+_MOMENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 _FORMAT = "autodiff trainer 1"
 
@@ -42,6 +45,10 @@ class Run(Checked):
             message = f"Trainer: the scheduler is a {type(scheduler).__name__}"
             raise ad.OptionError(f"{message}. Give one of nn.optim, or None.")
         self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not any(hasattr(callback, name) for name in _MOMENTS):
+                message = f"Trainer: a callback is a {type(callback).__name__}"
+                raise ad.OptionError(f"{message}. Give it one of {', '.join(_MOMENTS)}.")
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         if self.checkpoint is not None:  # found now, not after an epoch
             require_safetensors()

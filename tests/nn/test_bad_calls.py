@@ -225,6 +225,8 @@ WRONG = [
     (lambda: nn.optim.ReduceLROnPlateau(optimizer(), min_lr="x"), "min_lr is 'x'"),
     (lambda: nn.optim.ChainedScheduler(3), "there is no schedule"),
     (lambda: trained(callbacks=3), "the callbacks are a int"),
+    (lambda: trained(callbacks=[print]), "a callback is a builtin.*on_fit_start"),
+    (lambda: nn.default_collate(3), "the examples are a int"),
     (lambda: trained(metrics=3), "the metrics are a int"),
     (lambda: trained(scheduler=3), "the scheduler is a int"),
     (lambda: trained(checkpoint=3), "checkpoint is 3. Give a path"),
