@@ -231,22 +231,42 @@ def _check_rule(record: Record, position: int, rng: np.random.Generator) -> Guil
     results = out if isinstance(out, tuple) else (out,)
     kinds = [part.dtype for part in map(np.asarray, results) if part.dtype.kind in "fc"]
     exact = max([float(np.finfo(dtype).eps) for dtype in kinds])  # a cast rounds to its dtype
-    differences = Differences(at, center, exact * center.scale, default_step(exact))
-    computed = np.array([float((gradient * direction).sum())])
-    size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])
+    step = default_step(exact)
     rtol = max(1e-7, 200 * epsilon)
 
-    def wrong(estimate: Estimate) -> bool:
-        value, error = estimate.value, estimate.error
-        return bool(judge(computed, value, error, rtol=rtol, atol=0.0, size=size)[1][0] == WRONG)
+    def compare() -> tuple[Guilty | None, bool]:
+        """Compare along the direction; tell also whether a kink left it open."""
+        differences = Differences(at, center, exact * center.scale, step)
+        computed = np.array([float((gradient * direction).sum())])
+        size = np.array([float(np.sqrt(np.square(gradient * direction).sum()))])
 
-    first = differences.richardson()
-    if first.finite and not first.crossed and not wrong(first):
-        return None
-    estimate = differences.best()
-    if estimate is None or not wrong(estimate) or (differences.bend(-4) > 0.75).any():
-        return None
-    return guilty_of(record, position, float(computed[0]), float(estimate.value[0]), "")
+        def wrong(estimate: Estimate) -> bool:
+            value, error = estimate.value, estimate.error
+            verdict = judge(computed, value, error, rtol=rtol, atol=0.0, size=size)[1]
+            return bool(verdict[0] == WRONG)
+
+        first = differences.richardson()
+        if first.finite and not first.crossed and not wrong(first):
+            return None, False
+        estimate = differences.best()
+        if estimate is None:
+            return None, bool(first.crossed)
+        if not wrong(estimate):
+            return None, False
+        if (differences.bend(-4) > 0.75).any():
+            return None, True
+        accused = guilty_of(record, position, float(computed[0]), float(estimate.value[0]), "")
+        return accused, False
+
+    guilty, bent = compare()
+    if bent and before is not None and before.shape == start.shape:
+        # The entries that are not at the kink must be right without those that are.
+        steady = np.ones(start.shape, bool)
+        for side in (-step, step):
+            steady &= evaluate(start + side / 16 * direction)[1] == before
+        direction = direction * steady
+        guilty, _ = compare()
+    return guilty
 
 
 def cast_up(x: Any) -> Any:

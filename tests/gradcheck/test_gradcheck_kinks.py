@@ -239,3 +239,23 @@ def test_a_gradient_that_is_nan_is_wrong_and_its_origin_is_named(f, mode):
     assert "The gradient is NaN: the derivative of sqrt for its operand 'x' is infinite" in text
     assert "Keep its operand away from such values" in text
     assert "leave the graph" not in text
+
+
+def test_a_wrong_rule_is_named_beside_entries_at_its_kink():
+    @ad.primitive
+    def doubled(xp, x, /):
+        return xp.maximum(x, 0)
+
+    @doubled.branches
+    def _(out, x):
+        return x > 0
+
+    @doubled.vjp
+    def _(xp, g, x):
+        return g * (xp.sign(x) + 1)  # 1 at the kink, and 2 where it is 1
+
+    for point in ([0.0, 2.0], [-1.0, 0.0, 1e-7, 2.0]):
+        report = ad.gradcheck(doubled, np.array(point), raises=False)
+        assert not report.ok
+        assert report.guilty is not None
+        assert (report.guilty.operation, report.guilty.at_kink) == ("doubled", False)
