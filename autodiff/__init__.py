@@ -81,6 +81,7 @@ from autodiff.errors import (
 from autodiff.gradients import grad
 from autodiff.inspection import *
 from autodiff.inspection import __array_namespace_info__ as __array_namespace_info__
+from autodiff.names import called_here as _called_here
 from autodiff.primitives import *
 from autodiff.tensor import Tensor
 from autodiff.version import __version__
@@ -117,37 +118,10 @@ _LATER = {
 }
 """What is imported when it is first asked for, since not every program needs it."""
 
-_CALLED_HERE = {
-    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
-    "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh",
-    "array": "tensor", "as_tensor": "asarray", "bitwise_not": "bitwise_invert",
-    "bmm": "matmul", "cat": "concat", "cholesky": "linalg.cholesky", "clamp": "clip",
-    "concatenate": "concat", "conjugate": "conj", "det": "linalg.det", "div": "divide",
-    "eq": "equal", "expand": "broadcast_to", "fabs": "abs", "fix": "trunc", "from_numpy": "asarray",
-    "ge": "greater_equal", "gt": "greater", "hessian": "func.hessian", "index_select": "take",
-    "inference_mode": "no_grad", "inv": "linalg.inv", "invert": "bitwise_invert",
-    "jacobian": "func.jacobian", "jvp": "func.jvp", "le": "less_equal",
-    "left_shift": "bitwise_left_shift", "lt": "less", "manual_seed": "random.seed",
-    "masked_fill": "where", "mm": "matmul", "mod": "remainder", "movedim": "moveaxis",
-    "mul": "multiply", "mv": "matmul", "ne": "not_equal", "neg": "negative",
-    "normal": "random.normal", "permute": "permute_dims", "pinv": "linalg.pinv", "power": "pow",
-    "qr": "linalg.qr", "rand": "random.rand", "randint": "random.integers",
-    "randn": "random.randn", "randperm": "random.permutation",
-    "right_shift": "bitwise_right_shift", "rint": "round", "slogdet": "linalg.slogdet",
-    "solve": "linalg.solve", "stop_gradient": "Tensor.detach", "sub": "subtract",
-    "svd": "linalg.svd", "swapdims": "swapaxes", "transpose": "permute_dims",
-    "true_divide": "divide", "uniform": "random.uniform", "unsqueeze": "expand_dims",
-    "value_and_grad": "func.value_and_grad", "vdot": "vecdot", "view": "reshape",
-    "vjp": "func.vjp",
-}  # fmt: skip
-"""What users of NumPy, PyTorch and JAX may look for, and its name here."""
-
 
 def __getattr__(name: str) -> object:
     if name not in _LATER:
-        message = f"module 'autodiff' has no attribute {name!r}"
-        if name in _CALLED_HERE:
-            message += f"; it is called {_CALLED_HERE[name]} here"
+        message = f"module 'autodiff' has no attribute {name!r}{_called_here(name)}"
         raise AttributeError(message, name=name)
     module = _import_module(_LATER[name])
     found = module if module.__name__ == f"autodiff.{name}" else getattr(module, name)

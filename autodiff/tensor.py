@@ -32,6 +32,7 @@ from autodiff.errors import (
     explain,
     typed_calls,
 )
+from autodiff.names import TENSOR, CalledHere
 from autodiff.namespace import namespace_of, tensors
 from autodiff.primitives import arithmetic, indexing, joining, logic, products, shapes
 
@@ -411,6 +412,9 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         message = f"{kind}(): only a tensor of one element converts, not {describe(self)}"
         return ScalarError(f"{message}. Index it, or reduce it with .sum() or .mean().")
 
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in TENSOR]
+
     def __round__(self, decimals: int | None = None) -> Tensor:
         return tensors.round(self, decimals=decimals or 0)  # type: ignore[no-any-return]
 
@@ -690,7 +694,16 @@ def upstream_gradient(output: Tensor, gradient: Any, operation: str) -> Tensor:
     return given
 
 
+def _lead_to_ours(cls: type[Tensor]) -> None:
+    """Let what a tensor has under another name say so."""
+    for name, advice in TENSOR.items():
+        hint = CalledHere(advice)
+        hint.__set_name__(cls, name)
+        setattr(cls, name, hint)
+
+
 typed_calls(Tensor)
+_lead_to_ours(Tensor)
 use_handle(Tensor)
 operators.attach(Tensor)
 methods.attach(Tensor)

@@ -7,13 +7,14 @@ import gc
 import inspect
 import operator
 import pickle
+import re
 import weakref
 
 import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import methods
+from autodiff import methods, names
 from autodiff.errors import (
     AutodiffError,
     AxisError,
@@ -784,9 +785,46 @@ def test_names_of_others_lead_to_ours():
         ad.cat
     with pytest.raises(AttributeError, match=r"no attribute 'dog'$"):
         ad.dog
-    for theirs, ours in ad._CALLED_HERE.items():
+    with pytest.raises(AttributeError, match=r"no attribute 'nn'; write `import nn`$"):
+        ad.nn
+    for theirs, ours in names.PACKAGE.items():
         assert not hasattr(ad, theirs), theirs
         assert callable(operator.attrgetter(ours)(ad)), ours
+    assert not [name for name in names.MODULE if hasattr(ad, name)]
+
+
+def test_attributes_of_others_lead_to_ours():
+    x = ad.tensor(X)
+    said = "'Tensor' object has no attribute 'unsqueeze'; it is expand_dims(axis) here"
+    with pytest.raises(AttributeError, match=re.escape(said)):
+        x.unsqueeze(0)
+    with pytest.raises(
+        AttributeError, match="type object 'Tensor' has no attribute 'dim'; it is nd"
+    ):
+        ad.Tensor.dim
+    with pytest.raises(AttributeError, match=r"no attribute 'dog'$"):
+        x.dog
+    for name, advice in names.TENSOR.items():
+        assert not hasattr(x, name), name
+        assert not hasattr(ad.Tensor, name), name
+        assert name not in dir(x)
+        ours = re.match(r"it is (\w+)(\(|,| here)", advice)
+        if ours:
+            assert hasattr(x, ours[1]), advice
+        for function in re.findall(r"autodiff\.([\w.]+)", advice):
+            assert operator.attrgetter(function)(ad) is not None
+    assert not hasattr(x, "__array_interface__")
+    assert not hasattr(ad.Tensor, "__getattr__"), "it would slow every attribute down"
+
+
+def test_a_subclass_may_have_what_tensors_lack():
+    class Placed(ad.Tensor):
+        __slots__ = ()
+
+        def to(self, device):
+            return device
+
+    assert Placed([1.0]).to("cpu") == "cpu"
 
 
 def test_bad_calls_of_methods():
