@@ -237,13 +237,38 @@ def test_modules_open_and_close_in_place(visit, explored):
     assert page.locator(".caption").count() == 4
 
 
-def test_a_step_inside_a_closed_module_lights_the_module(visit, explored):
+def test_a_step_inside_a_closed_module_opens_it_and_closes_it_again(visit, explored):
     page = visit(explored)
     press(page, "c", "ArrowRight")
+    assert page.locator(".card.active").get_attribute("aria-label").startswith("Operation")
+    assert page.locator(".caption").count() > 0
+    press(page, "Shift+ArrowRight")  # over the rest of the module, and into no other
+    assert step_of(page) > 2
+    assert page.locator(".caption").count() == 0
     assert page.locator(".card.module.active").count() == 1
     assert "inside" in page.locator(".note").text_content()
-    press(page, "Shift+ArrowRight")
-    assert step_of(page) > 2
+    press(page, "ArrowRight", "Home")
+    assert page.locator(".caption").count() == 0
+
+
+@pytest.mark.parametrize("size", [(1366, 650), (1200, 800), (700, 600)])
+def test_small_graphs_open_expanded_and_can_be_read(visit, explored, size):
+    page = visit(explored)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.reload()
+    assert page.locator(".card.module").count() == 0
+    assert "far" not in (page.get_attribute("#graph", "class") or "")
+    graph, legend, map_ = (
+        page.locator(part).bounding_box() for part in ("#graph", "#legend", "#minimap")
+    )
+    assert graph["y"] + graph["height"] <= legend["y"] + 1
+    if map_ is not None:  # nor does the minimap cover anything
+        for place in (card.bounding_box() for card in page.locator(".card").all()):
+            assert (
+                place["x"] + place["width"] <= map_["x"]
+                or place["y"] >= map_["y"] + map_["height"]
+                or place["x"] >= map_["x"] + map_["width"]
+            )
 
 
 def test_search_finds_and_goes_from_hit_to_hit(visit, explored):
@@ -482,5 +507,7 @@ def test_modules_show_a_gradient_when_it_has_arrived(visit, explored):
     press(page, "c", "b")
     module = page.locator('.card.module[aria-label^="Module MLP"]')
     assert "nogradient" in module.get_attribute("class")
-    press(page, "End")
+    for _ in range(40):
+        press(page, "Shift+ArrowRight")  # over modules, which stay closed
+    assert page.is_disabled("#next")
     assert "nogradient" not in module.get_attribute("class")

@@ -3,6 +3,7 @@
 const graph = byId("graph");
 const minimap = byId("minimap");
 const view = {x: 0, y: 0, scale: 1};
+const READABLE = 0.55; // the scale from which numbers on cards can be read
 const LARGE = 400; // cards beyond which a drawing is large
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -38,18 +39,21 @@ function stageSize() {
   return {width: width || 900, height: height || 600};
 }
 
-const LEGEND = 34;
-
 function fittingScale({w, h}) {
   const {width, height} = stageSize();
-  return Math.min(1.35, (width - 48) / w, (height - 40 - LEGEND) / h);
+  return Math.min(1.35, (width - 48) / w, (height - 32) / h);
 }
 
-function fit(glide) {
+/* Show all of the drawing, or, where that were too small to be read, as much as there is room
+   for from its beginning on, beside the minimap. */
+function fit(glide, least = 0) {
   const {width, height} = stageSize();
-  const scale = fittingScale(drawn);
-  const y = Math.max(16, (height - LEGEND - drawn.h * scale) / 2);
-  moveTo((width - drawn.w * scale) / 2, y, scale, glide);
+  const scale = Math.max(least, fittingScale(drawn));
+  const [w, h] = [drawn.w * scale, drawn.h * scale];
+  let [across, top] = [width, 0];
+  if (h > height - 31) across -= minimap.clientWidth + 28;
+  else if (w > width - 47) top = minimap.clientHeight + 16;
+  moveTo(Math.max(24, (across - w) / 2), Math.max(top + 16, (top + height - h) / 2), scale, glide);
 }
 
 function zoom(factor, x, y) {
@@ -120,6 +124,7 @@ function select(id) {
 function toggle(id, open = !state.open.has(id)) {
   const group = things.get(id);
   const before = drawn.places.get(visible(group).id);
+  state.lent.delete(id);
   if (open) {
     // Where there is nothing but one more module inside, that one is meant.
     for (let inner = group; inner; inner = inner.boxes.length ? null : inner.groups[0]) {
@@ -131,17 +136,41 @@ function toggle(id, open = !state.open.has(id)) {
     if (state.selected && visible(things.get(state.selected)) === group) state.selected = id;
   }
   redraw();
-  const after = drawn.places.get(visible(group).id);
-  if (before && after) {
-    // what was opened or closed stays where it was
-    const {scale} = view;
-    moveTo(
-      view.x + (before.x + before.w / 2 - after.x - after.w / 2) * scale,
-      view.y + (before.y - after.y) * scale,
-      scale,
-    );
-  }
+  keepInPlace(group, before);
   showPanel();
+}
+
+/* What was opened or closed stays where it was. */
+function keepInPlace(group, before) {
+  const after = drawn.places.get(visible(group).id);
+  if (!before || !after) return;
+  const {scale} = view;
+  moveTo(
+    view.x + (before.x + before.w / 2 - after.x - after.w / 2) * scale,
+    view.y + (before.y - after.y) * scale,
+    scale,
+  );
+}
+
+/* Open the closed modules around a step's box, and close those that former steps opened. */
+function openForStep(box, into) {
+  const around = box ? ancestors(box) : [];
+  const enter = into ? around.filter((group) => !isOpen(group)) : [];
+  const leave = [...state.lent].map((id) => things.get(id)).filter((one) => !around.includes(one));
+  if (!enter.length && !leave.length) return false;
+  const anchor = enter.length ? enter[enter.length - 1] : leave[0];
+  const before = drawn.places.get(visible(anchor).id);
+  for (const {id} of leave) {
+    state.open.delete(id);
+    state.lent.delete(id);
+  }
+  for (const {id} of enter) {
+    state.open.add(id);
+    state.lent.add(id);
+  }
+  redraw();
+  keepInPlace(anchor, before);
+  return true;
 }
 
 function openAround(thing) {
@@ -153,6 +182,7 @@ function openAround(thing) {
 
 function setAll(open) {
   state.open = new Set(open ? groups.map((group) => group.id) : []);
+  state.lent.clear();
   redraw();
   fit(true);
   showPanel();

@@ -6,12 +6,12 @@ const KEYS = [
     [
       [
         "→ ←",
-        "one step on, one step back",
+        "one step on, one step back; a closed module opens for it",
         {ArrowRight: () => goTo(state.step + 1), ArrowLeft: () => goTo(state.step - 1)},
       ],
       [
         "Shift → ←",
-        "past all that is inside a closed module",
+        "past all that is inside a module",
         {"Shift ArrowRight": () => stepOver(1), "Shift ArrowLeft": () => stepOver(-1)},
       ],
       ["Space", "play and pause", {" ": () => play()}],

@@ -32,6 +32,7 @@ const SYMBOLS = {
 
 const state = {
   open: new Set(), // ids of expanded groups
+  lent: new Set(), // those of them that only the step opened, and that close again behind it
   step: 0, // 0 is the graph at rest; steps count from 1
   selected: null, // a box's or a group's id
   colour: "kind",

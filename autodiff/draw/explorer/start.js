@@ -45,10 +45,21 @@ function turnedToFit() {
   return down.scale < 0.75 && right.scale > 1.2 * down.scale ? right : down;
 }
 
-/* Open as much as can be read at once: level by level, then the larger modules alone. */
+/* Open as much as can be read at once: level by level, then the larger modules alone.
+   A small graph opens as a whole, whatever the window. */
+const SMALL = 40;
+
 function openToFit() {
   const LEGIBLE = 0.45;
   let best = null;
+  if (data.forward.length <= SMALL) {
+    state.open = new Set(groups.map((group) => group.id));
+    best = turnedToFit();
+    state.direction = best.direction;
+    redraw(best.geometry);
+    fit(false, READABLE);
+    return;
+  }
   for (const most of [60, 36, 24, 16, 10, 0]) {
     openSome(most);
     if (best && state.open.size === best.open) continue;
@@ -83,6 +94,7 @@ addEventListener("afterprint", () => {
 });
 
 startTransport();
+showLegend(); // the drawing leaves room for it
 openToFit();
 setColour(data.check ? "check" : boxes.some((box) => box.difference) ? "difference" : "kind");
 showPanel();

@@ -5,14 +5,16 @@ const last = steps.length - 1;
 let timer = null;
 let pace = 1100; // milliseconds between steps when playing
 
-function goTo(step) {
+/* To a step; the module it happens in opens for it, unless modules are stepped over. */
+function goTo(step, into = true) {
   state.step = Math.min(last, Math.max(0, step));
   const now = steps[state.step];
   if (now) {
     state.path = null;
     state.selected = boxes[now.box].id;
   }
-  update();
+  if (!openForStep(now && boxes[now.box], into)) update();
+  else if (!now) fit(true, READABLE);
   if (now) {
     const near =
       now.phase === "forward"
@@ -26,14 +28,19 @@ function goTo(step) {
   showPanel();
 }
 
-/* Past all that happens inside a closed module. */
+/* Past all that happens inside a module that is closed, or open for the step alone. */
 function stepOver(by) {
-  const shown = (step) => step && visible(boxes[step.box]).id;
+  const shown = (step) => {
+    if (!step) return null;
+    const box = boxes[step.box];
+    const closed = ancestors(box).filter((one) => !isOpen(one) || state.lent.has(one.id));
+    return closed.length ? closed[closed.length - 1].id : box.id;
+  };
   const before = shown(steps[state.step]);
   let step = state.step;
   do step += by;
   while (step > 0 && step < last && shown(steps[step]) === before);
-  goTo(step);
+  goTo(step, false);
 }
 
 function play(on = timer === null) {
