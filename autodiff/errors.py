@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
+from autodiff.names import options_here
+
 __all__ = [
     "AnomalyError",
     "AutodiffError",
@@ -129,7 +131,8 @@ class MissingExtraError(AutodiffError, ImportError):
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
             f"{feature} needs the package {package!r}, which is not installed. "
-            f"Install it with: pip install 'autodiff[{extra}]'"
+            f"Install it with: pip install {package}; or all that the extra autodiff[{extra}] "
+            f"names, in the repository, with: pip install -e '.[{extra}]'"
         )
 
 
@@ -200,6 +203,12 @@ _REMEDIES = [
         ("squeeze out",),
         ShapeError,
         "Squeeze axes of size 1 only; without an axis all of them are.",
+    ),
+    _Remedy(
+        ValueError,
+        ("broadcast together with shapes",),
+        ShapeError,
+        "Make the shapes equal or 1, axis by axis from the right (see reshape, expand_dims).",
     ),
     _Remedy(
         ValueError,
@@ -307,7 +316,8 @@ def typed_calls(callee: F) -> F:
             except TypeError as misfit:
                 operands = args[own:] if own and callee.__name__.startswith("__") else args
                 given = ", ".join(map(describe, operands)) or "nothing"
-                message = f"{called}() {misfit}: called on {given}; its signature is {called}{bare}"
+                text = f"{called}() {misfit}{options_here(named, signature.parameters)}"
+                message = f"{text}: called on {given}; its signature is {called}{bare}"
                 raise OptionError(message) from error
             raise
 

@@ -5,9 +5,19 @@ Data alone, for the messages of errors: of the package, of tensors, and of optio
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, NoReturn
 
-__all__ = ["MODULE", "PACKAGE", "TENSOR", "CalledHere", "called_here"]
+__all__ = [
+    "MODULE",
+    "OPERANDS",
+    "OPTIONS",
+    "PACKAGE",
+    "TENSOR",
+    "CalledHere",
+    "called_here",
+    "options_here",
+]
 
 PACKAGE = {
     "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
@@ -102,6 +112,15 @@ TENSOR = {
 """Attributes of tensors."""
 
 
+OPTIONS = {
+    "dim": ("axis", "axes"), "dims": ("axis", "axes"), "keepdim": ("keepdims",), "size": ("shape",),
+}  # fmt: skip
+"""Options by their other names; the first that a function has is meant."""
+
+OPERANDS = ("input", "other", "self")
+"""What other libraries call operands, which are given by position here."""
+
+
 def called_here(name: str) -> str:
     """Return what to say of a name that the package lacks; nothing of one that is unknown.
 
@@ -111,6 +130,24 @@ def called_here(name: str) -> str:
     if name in PACKAGE:
         return f"; it is called {PACKAGE[name]} here"
     return f"; {MODULE[name]}" if name in MODULE else ""
+
+
+def options_here(given: Iterable[str], parameters: Collection[str]) -> str:
+    """Return what to say of a call's keywords that a function knows by another name.
+
+    >>> options_here(["dim", "keepdim"], ["x", "axis", "keepdims"])
+    '; dim is called axis here; keepdim is called keepdims here'
+    """
+    said = ""
+    for name in given:
+        if name in parameters:
+            continue
+        ours = [other for other in OPTIONS.get(name, ()) if other in parameters]
+        if ours:
+            said += f"; {name} is called {ours[0]} here"
+        elif name in OPERANDS:
+            said += f"; operands such as {name} are given by position here"
+    return said
 
 
 class CalledHere:

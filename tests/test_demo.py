@@ -84,7 +84,7 @@ def test_a_wrong_gradient_is_seen(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("module", ["sklearn.datasets", "sklearn.model_selection", "tqdm"])
 def test_missing_packages_name_the_extra(module, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ad.MissingExtraError, match=r"pip install 'autodiff\[examples\]'"):
+    with pytest.raises(ad.MissingExtraError, match=r"pip install -e '\.\[examples\]'"):
         demo.train(demo.build(0), demo.load(0), "adam", 1, 0)
     assert main(["demo", "--epochs", "0", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err

@@ -827,6 +827,48 @@ def test_a_subclass_may_have_what_tensors_lack():
     assert Placed([1.0]).to("cpu") == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda x: x.sum(dim=0),
+            "sum() got an unexpected keyword argument 'dim'; dim is called axis",
+        ),
+        (lambda x: x.mean(0, keepdim=True), "; keepdim is called keepdims here: called on"),
+        (lambda x: ad.concat([x], dim=0), "; dim is called axis here"),
+        (lambda x: ad.permute_dims(x, dims=(1, 0)), "; dims is called axes here"),
+        (lambda x: ad.exp(input=x), "; operands such as input are given by position here"),
+        (lambda x: x.add(other=x), "; operands such as other are given by position here"),
+        (lambda x: ad.zeros(size=x.shape), "; size is called shape here"),
+        (lambda x: x.exp(dim=0), "unexpected keyword argument 'dim': called on"),
+    ],
+)
+def test_options_of_others_lead_to_ours(call, said):
+    with pytest.raises(OptionError, match=re.escape(said)):
+        call(ad.tensor(X))
+
+
+def test_operands_of_other_libraries():
+    class Theirs:
+        def numpy(self):
+            return np.ones(3)
+
+    Theirs.__module__ = "theirs"
+    Theirs.__name__ = "Tensor"
+    said = r"operand of type theirs\.Tensor is neither .* of this library\. .*: \.numpy\(\)\."
+    with pytest.raises(DTypeError, match=said):
+        ad.multiply(ad.tensor(X), Theirs())
+    with pytest.raises(DTypeError, match=r"an operand of type object is neither .* list of them"):
+        ad.multiply(ad.tensor(X), object())
+
+
+def test_shapes_that_do_not_broadcast():
+    with pytest.raises(
+        ShapeError, match=r"equal or 1, axis by axis from the right .*expand_dims\)\.$"
+    ):
+        ad.ones((3, 4)) + ad.ones((3,))
+
+
 def test_bad_calls_of_methods():
     x = ad.tensor(X)
     for call in (

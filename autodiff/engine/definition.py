@@ -12,6 +12,7 @@ import numpy as np
 from autodiff.engine.node import Handle
 from autodiff.engine.plan import Plan, Rule
 from autodiff.errors import NoGradientError, OptionError, describe
+from autodiff.names import options_here
 from autodiff.namespace import Namespace
 
 __all__ = ["Primitive", "Sorter", "StandardPrimitive", "parameters_of"]
@@ -177,6 +178,7 @@ class Sorter:
         bare = [p.replace(annotation=p.empty) for p in [*operands, *options]]
         self.signature = f"{name}{inspect.Signature(bare)}"
         self._count = len(operands)
+        self._names = [p.name for p in bare]
         self._sort = _compile_sort(operands, options)
 
     def __call__(
@@ -188,6 +190,7 @@ class Sorter:
         except TypeError as error:
             text = str(error).replace("<lambda>()", f"{self.name}()")
             given = ", ".join(describe(arg) for arg in args[: self._count]) or "nothing"
+            text += options_here(named, self._names)
             message = f"{text}: called on {given}; its signature is {self.signature}"
             raise OptionError(message) from None
 

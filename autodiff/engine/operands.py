@@ -52,7 +52,11 @@ def constant(value: Any) -> Any:
         if isinstance(value, kind):
             plain: Any = kind
             return plain(value)
-    message = f"an operand of type {type(value).__name__} is neither a tensor nor a number"
+    kind = type(value)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    message = f"an operand of type {name} is neither a tensor nor a number"
+    if callable(getattr(value, "numpy", None)):  # another library's, maybe with a graph of its own
+        raise DTypeError(f"{message} of this library. Give its array: .numpy().")
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 
 
