@@ -45,7 +45,7 @@ def available(model: Model) -> dict[str, Step]:
 def rounds(model: Model) -> int:
     """Return how often to time: more for what is quicker."""
     if isinstance(model, Perceptron):
-        return 60
+        return 60 if model.batch < 1000 else 10
     return 5 if getattr(model, "width", 0) > 300 else 15
 
 
