@@ -12,7 +12,7 @@ from autodiff.draw.explorer.arrays import Shown, number, show
 from autodiff.draw.explorer.comparison import compare
 from autodiff.draw.explorer.gradients import check_rules, group_gradients, time_series
 from autodiff.draw.explorer.problems import find_problems
-from autodiff.draw.explorer.scene import Box, Scene, build_scene
+from autodiff.draw.explorer.scene import Box, Scene, build_scene, leaf_path
 from autodiff.draw.steps import BackwardStep, backward_steps, gradients
 from autodiff.engine.node import Handle, Leaf
 
@@ -133,6 +133,8 @@ def _box(box: Box, value: Shown | None) -> dict[str, Any]:
         "dtype": vertex.dtype,
         "scope": list(vertex.scope),
     }
+    if box.kind == "leaf" and (path := leaf_path(box)) != box.name:
+        found["path"] = path
     if box.output:
         found["output"] = True
     if vertex.source is not None:

@@ -189,7 +189,7 @@ function parameterBars(leaves) {
   return section(
     "Gradient by parameter",
     el("p", {class: "soft", text: "Norm, log scale"}),
-    ...rows.slice(0, 40).map((box) => bar(box, titleOf(box), normOf(box))),
+    ...rows.slice(0, 40).map((box) => bar(box, box.path || titleOf(box), normOf(box))),
     rows.length > 40 ? el("p", {class: "soft", text: `and ${rows.length - 40} more`}) : null,
   );
 }

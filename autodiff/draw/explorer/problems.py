@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from autodiff.draw.explorer.arrays import Shown
-from autodiff.draw.explorer.scene import Scene
+from autodiff.draw.explorer.scene import Scene, leaf_path, module_path
 from autodiff.draw.steps import BackwardStep
 
 __all__ = ["find_problems"]
 
-_VANISHED = 1e-6
+_VANISHED = 1e-4  # of the median of what comes after it
+_VANISHED_END = 1e-6  # without weights: of the largest
 _EXPLODED = 1e6
-"""Ratios of gradients' norms, between the ends of a path, beyond which they are reported."""
+"""Ratios of gradients' norms beyond which they are reported."""
+
+_STAGES = 3  # so many stages between large and vanished make a decay of it
 
 _HUGE = 1e4  # an entry of a gradient that is too large for any step size
 _DEAD = ("relu", "relu6", "maximum", "hardsigmoid", "hardtanh", "clip")
@@ -58,7 +61,8 @@ def _odd(shown: Any) -> str:
 def _label(scene: Scene, box: int) -> str:
     found = scene.boxes[box]
     made = found.vertex.operation if found.kind == "operation" else found.kind
-    return f"{made} ({found.name})" if found.name else made
+    name = leaf_path(found) if found.kind == "leaf" else found.name
+    return f"{made} ({name})" if name else made
 
 
 def _problem(kind: str, title: str, text: str, boxes: list[int], **more: Any) -> dict[str, Any]:
@@ -151,24 +155,15 @@ def _extreme_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict
     known: list[tuple[float, float, int]] = []
     for i, box in enumerate(scene.boxes):
         if box.kind != "operation":
-            continue  # a bias before a softmax, say, has next to none by its nature
+            continue
         if isinstance(box.gradient, Shown) and not _odd(box.gradient):
             stats = box.gradient.statistics
             size = max(abs(stats.minimum or 0.0), abs(stats.maximum or 0.0))
             entries = max(1, int(np.prod(stats.shape)))
             known.append((stats.norm / entries**0.5, size, i))
     typical = [rms for rms, _, _ in known if rms > 0]
-    if not typical:
-        return []
-    largest, middle = max(typical), float(np.median(typical))
-    found = []
-    vanished = [i for rms, _, i in known if 0 < rms < _VANISHED * largest and rms < _VANISHED]
-    if vanished:
-        text = (
-            f"{_places(scene, vanished)} the gradient's root mean square is below "
-            f"{_VANISHED:g}, and a millionth of the largest ({largest:.2g})."
-        )
-        found.append(_problem("vanishing", "Vanishing gradient", text, vanished))
+    found = _vanished(scene)
+    middle = float(np.median(typical)) if typical else 0.0
     exploded = [
         i for rms, size, i in known if size > _HUGE and (rms > _EXPLODED * middle or size > 1e6)
     ]
@@ -181,17 +176,103 @@ def _extreme_gradients(scene: Scene, steps: Sequence[BackwardStep]) -> list[dict
     return found
 
 
+def _vanished(scene: Scene) -> list[dict[str, Any]]:
+    """Find gradients that decay step by step on the way back, until next to none is left.
+
+    By the weights of one layer after the other, or, where there are few, by operations. One
+    that is tiny beside large ones has not vanished: its terms cancel, as those of a bias
+    before a batch norm or a softmax do by their nature, up to rounding.
+    """
+    layers = _layers(scene)
+    if len(layers) > _STAGES + 1:
+        norms = [max(_gradient_norm(scene, i) for i in boxes) for boxes in layers.values()]
+        later = [float(np.median(norms[k + 1 :])) for k in range(len(norms) - _STAGES)]
+        low = [
+            k
+            for k, middle in enumerate(later)
+            if norms[k] < _VANISHED * middle and _decays(norms[k], norms[k + 1 :])
+        ]
+        if not low:
+            return []
+        names = list(layers)
+        said = ", ".join(names[k] for k in low[:_MOST_NAMED])
+        if len(low) > _MOST_NAMED:
+            said += f" and {len(low) - _MOST_NAMED} more"
+        text = (
+            f"The gradient of the weights of {said} has a norm of only {norms[low[0]]:.2g}"
+            f"{'' if len(low) == 1 else f' to {norms[low[-1]]:.2g}'} (largest of the layers after: "
+            f"{max(norms[low[0] + 1 :]):.2g}): it shrinks from layer to layer on the way back, "
+            "so that these hardly learn."
+        )
+        boxes = [i for k in low for i in layers[names[k]]]
+        return [_problem("vanishing", "Vanishing gradient", text, boxes)]
+    operations = [
+        i
+        for i, box in enumerate(scene.boxes)
+        if box.kind == "operation" and _gradient_norm(scene, i) > 0
+    ]
+    sizes = [_gradient_norm(scene, i) for i in operations]
+    vanished = [
+        i
+        for i, size in zip(operations, sizes, strict=True)
+        if size < _VANISHED_END * max(sizes) and _decays(size, sizes)
+    ]
+    if not vanished:
+        return []
+    text = (
+        f"{_places(scene, vanished)} the gradient's norm is below a millionth of the largest "
+        f"({max(sizes):.2g}): it shrinks from operation to operation on the way back, so that "
+        "what comes before hardly learns."
+    )
+    return [_problem("vanishing", "Vanishing gradient", text, vanished)]
+
+
+def _decays(size: float, others: list[float]) -> bool:
+    """Return whether it goes down to a size in several stages, none of them most of the way."""
+    logs = np.log10([size, *(other for other in others if other > size)])
+    logs.sort()
+    gaps = np.diff(logs)
+    stages = int((gaps > np.log10(2)).sum())
+    return stages > _STAGES and bool(gaps.max() < 0.5 * (logs[-1] - logs[0]))
+
+
+def _gradient_norm(scene: Scene, box: int) -> float:
+    gradient = scene.boxes[box].gradient
+    if not isinstance(gradient, Shown) or _odd(gradient):
+        return 0.0
+    return float(gradient.statistics.norm)
+
+
+def _layers(scene: Scene) -> dict[str, list[int]]:
+    """Return each layer's weights that have a gradient, in forward order; biases are none."""
+    found: list[tuple[int, str, int]] = []
+    for i, (box, users) in enumerate(zip(scene.boxes, _targets(scene), strict=True)):
+        path = leaf_path(box) or ""
+        around, _, name = path.rpartition(".")
+        if box.kind == "leaf" and "bias" not in name and users and _gradient_norm(scene, i) > 0:
+            found.append((min(users), around or path or "a tensor", i))
+    layers: dict[str, list[int]] = {}
+    for _, name, i in sorted(found):
+        layers.setdefault(name, []).append(i)
+    return layers
+
+
+def _group_path(scene: Scene, group: int) -> str:
+    """Return a module's path; what has none by its name, as the page shows it."""
+    names = scene.names()
+    return module_path([scene.groups[i].name for i in scene.chain(group)]) or names[group]
+
+
 def _inside(scene: Scene, box: int) -> str:
     group = scene.boxes[box].group
-    return f" in {scene.names()[group]}" if group >= 0 else ""
+    return f" in {_group_path(scene, group)}" if group >= 0 else ""
 
 
 def _places(scene: Scene, boxes: list[int]) -> str:
     """Say where operations are: by their modules, or outside of all, one by one."""
-    names = scene.names()
     groups = [scene.boxes[box].group for box in boxes]
     outside = [_label(scene, box) for box, group in zip(boxes, groups, strict=True) if group < 0]
-    inside = dict.fromkeys(names[group] for group in groups if group >= 0)
+    inside = dict.fromkeys(_group_path(scene, group) for group in groups if group >= 0)
     words = [*inside, *outside]
     more = len(words) - _MOST_NAMED
     said = ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

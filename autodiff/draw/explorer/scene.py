@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from autodiff.draw.description import Description, Vertex
 from autodiff.draw.explorer.groups import Group, group_operations
 from autodiff.draw.explorer.repeats import longest_repeat
 
-__all__ = ["Box", "Scene", "build_scene"]
+__all__ = ["Box", "Scene", "build_scene", "leaf_path", "module_path"]
 
 
 @dataclass(slots=True)
@@ -75,6 +76,29 @@ class Scene:
             name if count[group.parent, group.name] > 1 else group.name or "(no name)"
             for name, group in zip(names, self.groups, strict=True)
         ]
+
+
+_SUBMODULE = re.compile(r"([\w.\[\]-]+): \w+")  # "layers.0: Linear" is such a module's scope
+
+
+def module_path(scopes: Sequence[str]) -> str:
+    """Return a module's path in its model, from the scopes that it was called in.
+
+    Examples
+    --------
+    >>> module_path(["MLP", "layers.0: Block", "linear: Linear"])
+    'layers.0.linear'
+    """
+    return ".".join(found[1] for scope in scopes if (found := _SUBMODULE.fullmatch(scope)))
+
+
+def leaf_path(box: Box) -> str | None:
+    """Return a parameter's name with its module's path, None for what has no name."""
+    name = box.name
+    if name is None or box.group < 0 or "." in name:
+        return name
+    around = module_path(box.vertex.scope)
+    return f"{around}.{name}" if around else name
 
 
 def build_scene(description: Description) -> Scene:
