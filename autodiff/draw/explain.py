@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where differences say that a gradient is wrong; 2 for what can't be read.
+        0; 1 where differences say that a gradient is wrong, or the result is not finite; 2 for
+        what can't be read.
     """
     given = sys.argv[1:] if arguments is None else arguments
     options = _arguments(given)
@@ -130,7 +131,7 @@ def _explain(expression: Expression, values: dict[str, Any], options: argparse.N
         print(f"\nPicture: {save(result, options.svg)}")
     if options.html:
         print(f"\nExplorer: {_explore(result, options.html, expression.text.strip())}")
-    return status
+    return status if np.isfinite(result.array).all() else 1
 
 
 def _check(compute: Callable[[], Any], leaves: dict[str, Any]) -> int:

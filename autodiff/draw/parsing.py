@@ -128,6 +128,7 @@ class Expression:
 
     def _apply(self, step: Step, operands: list[Any]) -> Any:
         start, end = step.start, step.end
+        __origin__ = f"expression:1: {self.text[start:end]}"  # what is recorded here is made there
         if step.kind == "list":
             return _listed(operands, self.text, start, end)
         try:
@@ -139,7 +140,7 @@ class Expression:
             raise ExpressionError(str(error), self.text, start, end) from error
         node = result.node if isinstance(result, Handle) else None
         if node is not None and not isinstance(node, Leaf):
-            node.annotated().origin = f"expression:1: {self.text[start:end]}"
+            node.annotated().origin = __origin__
         return result
 
 
@@ -274,7 +275,10 @@ def _operands(node: ast.AST, text: str, start: int, end: int) -> list[ast.expr]:
     """Return what must be computed before a node, or raise where the node is not allowed."""
     if isinstance(node, ast.BinOp):
         if type(node.op) not in _BINARY:
-            raise ExpressionError("only + - * / ** and @ are known here", text, start, end)
+            message = "only + - * / ** and @ are known here"
+            if isinstance(node.op, ast.BitXor):
+                message += f"; write {text[start:end].replace('^', '**')}"
+            raise ExpressionError(message, text, start, end)
         return [node.left, node.right]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return [node.operand]
@@ -385,6 +389,9 @@ def read_value(name: str, text: str) -> Any:
         message = str(error)
         if "has no value" in message:
             message = "a number, or a list of numbers, is needed" + message[message.index("\n") :]
+        if message.startswith("tuples"):
+            said, place = message.partition("\n")[::2]
+            message = f"{said}. Write {name}=[{text.strip().strip('()').strip(',')}]\n{place}"
         raise ExpressionError(f"the value of {name}: {message}") from None
     array = np.asarray(getattr(value, "array", value), np.float64)
     if array.size > _MOST_ENTRIES:

@@ -12,9 +12,15 @@ _INSIDE = ("autodiff", "nn")
 
 
 def caller() -> str:
-    """Return ``file:line: source`` of the nearest frame outside of ``autodiff`` and ``nn``."""
+    """Return ``file:line: source`` of the nearest frame outside of ``autodiff`` and ``nn``.
+
+    A function that carries out what a user wrote elsewhere, an expression for example, says
+    where in a variable ``__origin__``.
+    """
     frame = sys._getframe(1)  # noqa: SLF001 - the one documented way to the calling frame
     while frame.f_back is not None:
+        if "__origin__" in frame.f_code.co_varnames:
+            return str(frame.f_locals["__origin__"])
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in _INSIDE:
             break

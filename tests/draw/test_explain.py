@@ -88,6 +88,7 @@ def test_a_page_is_written(capsys, tmp_path):
         ("'x' * 3", "strings are not allowed", "'x'"),
         ("x * True", "truth values are not allowed", "True"),
         ("x * 1j", "complex numbers are not allowed", "1j"),
+        ("x^2 + 1", "only + - * / ** and @ are known here; write x**2 + 1", "x^2 + 1"),
         ("x // 2", "only + - * / ** and @ are known", "x // 2"),
         ("__import__('os').system('true')", "only functions can be called by name", None),
         ("__import__('os')", "no function '__import__' here", "__import__"),
@@ -130,6 +131,11 @@ def test_what_is_not_allowed_is_shown(capsys, expression, message, marked):
         (["x", "x=[]"], "the value of x: empty lists"),
         (["x", "x=[1,[2]]"], "different shapes"),
         (["x", "x="], "the value of x: the expression is empty"),
+        (
+            ["x", "x=1,2,3"],
+            "the value of x: tuples are not allowed in an expression. Write x=[1,2,3]",
+        ),
+        (["x", "x=(1,2)"], "Write x=[1,2]"),
         (["x", "x=1", "--svg", "x.png"], "does not end in .svg"),
         (["(" * 500 + "x" + ")" * 500, "x=1"], "too many nested parentheses"),
         (["x" + "+x" * 20_000, "x=1"], "up to 20,000 are read"),
@@ -182,8 +188,15 @@ def test_missing_arguments_are_a_usage_error(capsys):
 
 def test_points_without_a_derivative_are_named(capsys):
     status, printed = explained(capsys, "sqrt(x)", "x=-1")
-    assert status == 0
+    assert status == 1
     assert "no derivative here" in printed.out
+    assert explained(capsys, "log(x)", "x=[1,-1]")[0] == 1
+
+
+def test_a_kink_is_placed_in_the_expression(capsys):
+    status, printed = explained(capsys, "exp(relu(x))", "x=0")
+    assert status == 0
+    assert "relu at expression:1: relu(x): 1 entry" in printed.out
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
