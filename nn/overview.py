@@ -161,7 +161,7 @@ def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
             stack.enter_context(module.register_forward_hook(note))
         stack.enter_context(ad.enable_grad())
         stack.enter_context(ad.observe(count))
-        model(*map(_traced, inputs), **options)
+        _call(model, inputs, options)
     rows = [
         SummaryRow(path, label, calls[found], shapes.get(found, ""), size, work[found])
         for path, label, found, size in tree(model)
@@ -174,6 +174,20 @@ def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
         sum(t.nbytes for t in [*parameters, *model.buffers()]),
         work[model],
     )
+
+
+def _call(model: Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+    try:
+        model(*map(_traced, inputs), **options)
+    except ad.AutodiffError as error:
+        for given in inputs:
+            if isinstance(given, tuple) and given and all(type(size) is int for size in given):
+                message = f"summary: {given} is an input of shape ({len(given)},), which fails"
+                raise ad.OptionError(
+                    f"{message}: {error} Give an example array, not a shape: "
+                    f"autodiff.zeros({given})."
+                ) from error
+        raise
 
 
 @contextmanager

@@ -31,6 +31,14 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     if not isinstance(saved, Mapping):
         message = f"load_state_dict: a {type(saved).__name__} is no state of a {kind}"
         raise StateDictError(f"{message}. Give a mapping of names to arrays, as state_dict() does.")
+    if str(saved.get("format")).startswith("autodiff trainer"):
+        message = (
+            f"load_state_dict: this is a Trainer's checkpoint, not the state of a {kind} alone"
+        )
+        raise StateDictError(
+            f'{message}. Load its weights with load_state_dict(state["model"]), '
+            "or all of it with Trainer.load."
+        )
     own = dict(state(module))
     missing = [key for key in own if key not in saved]
     unexpected = [str(key) for key in saved if key not in own]

@@ -119,6 +119,11 @@ def arguments_of(f: Callable[..., Any], inputs: Any) -> Arguments:
     if not _fits(f, arguments.positional, arguments.named):
         given = f"{len(arguments.positional)} argument{'s'[: len(arguments.positional) != 1]}"
         message = f"gradcheck: f{inspect.signature(f)} can't be called with {given}"
+        if _fits(f, (), {}):
+            raise OptionError(
+                f"{message}. For an f that takes none, give pairs of names and tensors, as "
+                "model.named_parameters() does, or the model."
+            )
         raise OptionError(
             f"{message}: a sequence gives f's arguments, gradcheck(f, (a, b)); an array is one "
             "argument, and so is a dict unless its keys are f's parameters. Close over the "

@@ -55,6 +55,11 @@ def test_a_dict_of_the_parameters_is_given_by_name():
     [
         (lambda a, b: a * b, {"x": np.ones(2)}, r"f\(a, b\) can't be called with 1 argument"),
         (lambda a, b: a * b, np.ones(2), r"gradcheck\(f, \(a, b\)\)"),
+        (
+            lambda: ad.ones(2),
+            [ad.ones(2)] * 2,
+            r"2 arguments.* as model\.named_parameters\(\) does",
+        ),
         (lambda a: a, (np.ones(2), np.ones(2)), r"f\(a\) can't be called with 2 arguments"),
     ],
 )

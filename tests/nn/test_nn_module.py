@@ -86,6 +86,15 @@ def test_load_state_dict_names_everything_at_once_and_changes_nothing():
         assert (value.numpy() == before[name].numpy()).all()
 
 
+def test_load_state_dict_knows_a_trainers_checkpoint():
+    model = nn.Linear(2, 1)
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+    checkpoint = nn.Trainer(model, nn.MSELoss(), optimizer).state_dict()
+    with pytest.raises(nn.StateDictError, match=r'a Trainer.s checkpoint.*\(state\["model"\]\)'):
+        model.load_state_dict(checkpoint)
+    assert model.load_state_dict(checkpoint["model"]) == ([], [])
+
+
 def test_load_state_dict_not_strict_passes_over_keys_but_not_shapes():
     model = nn.Linear(2, 1)
     found = model.load_state_dict({"bias": [7.0], "extra": [1.0]}, strict=False)

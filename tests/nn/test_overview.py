@@ -140,6 +140,13 @@ def test_the_table_keeps_to_eighty_columns():
     ]
 
 
+def test_a_shape_is_no_input():
+    said = r"summary: \(1, 1, 8, 8\) is .* not a shape: autodiff\.zeros\(\(1, 1, 8, 8\)\)\.$"
+    with pytest.raises(ad.OptionError, match=said):
+        nn.summary(nn.Conv2d(1, 2, 3), (1, 1, 8, 8))
+    assert nn.summary(nn.Embedding(4, 2), (1, 2, 3)).rows[0].output == "(3, 2)"
+
+
 def test_what_is_no_model():
     with pytest.raises(ad.DTypeError, match="summary: function is not a module"):
         nn.summary(ad.relu, ad.ones(3))
