@@ -169,6 +169,20 @@ def test_a_backward_step_shows_upstream_times_local_on_every_edge(visit):
     assert factors == ["1", "upstream", "×", "2", "local", "=", "2", "contribution"]
 
 
+def test_norms_of_arrays_are_not_multiplied(visit, explored):
+    page = visit(explored)
+    press(page, "b")
+    seen = []
+    for _ in range(20):
+        products = page.locator(".product").all_inner_texts()
+        seen += [text.split() for text in products if "‖contribution‖" in text]
+        press(page, "ArrowRight")
+    assert len(seen) > 5
+    for words in seen:
+        assert words[1:3] == ["‖upstream‖", "→"]
+        assert "×" not in words
+
+
 def test_the_running_sum_is_a_step_of_its_own(visit):
     page = visit(draw.explore(neuron()))
     press(page, "End")

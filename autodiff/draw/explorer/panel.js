@@ -82,14 +82,12 @@ function stepCard(step) {
         ),
       );
     } else if (one.value !== null && one.value !== undefined) {
+      // Norms do not multiply: only from which to which it goes.
       row.append(
         el(
           "p",
           {class: "product"},
           factor("‖upstream‖", bare(step.up)),
-          ...(one.local !== null && one.local !== undefined
-            ? [el("i", {text: "×"}), factor("‖local‖", bare(one.local))]
-            : []),
           el("i", {text: "→"}),
           factor("‖contribution‖", bare(one.value)),
         ),
