@@ -266,6 +266,11 @@ def test_parameters_have_their_modules_paths():
     boxes = draw.explore(loss).data["boxes"]
     found = {box["path"] for box in boxes if box["kind"] == "leaf"}
     assert found == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    x = ad.tensor(np.ones((4, 2)), requires_grad=True)
+    with ad.record():
+        loss = nn.MLP([2, 3, 1])(x).sum()
+    boxes = draw.explore(loss, names={"x": x}).data["boxes"]
+    assert not any(box["name"] == "x" and "path" in box for box in boxes)
 
 
 def test_dead_units_and_parameters_without_gradient_are_found():

@@ -107,9 +107,13 @@ def _keeper(side: int) -> Any:
 
 
 def _fill_leaves(scene: Scene, pairs: list[Any]) -> None:
-    """Give leaves the values of the named tensors that they are: a graph alone has them not."""
+    """Give leaves the values of the named tensors that they are: a graph alone has them not.
+
+    What is named on purpose is called just that.
+    """
     arrays = {tensor.node.number: tensor.array for _, tensor in pairs if tensor.node is not None}
     for box in scene.boxes:
+        box.given = box.vertex.number in arrays
         if box.kind == "leaf" and box.vertex.value is None:
             box.vertex.value = arrays.get(box.vertex.number or -1)
 

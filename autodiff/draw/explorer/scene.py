@@ -32,6 +32,8 @@ class Box:
         Whether it is what was explored.
     gradient : Shown, array or None
         The gradient of the pass that the page shows.
+    given : bool
+        Whether the name is one that was given for the drawing: a path as it is.
     """
 
     vertex: Vertex
@@ -40,6 +42,7 @@ class Box:
     group: int = -1
     output: bool = False
     gradient: Any = None
+    given: bool = False
 
     @property
     def kind(self) -> str:
@@ -95,7 +98,7 @@ def module_path(scopes: Sequence[str]) -> str:
 def leaf_path(box: Box) -> str | None:
     """Return a parameter's name with its module's path, None for what has no name."""
     name = box.name
-    if name is None or box.group < 0 or "." in name:
+    if name is None or box.group < 0 or box.given or "." in name:
         return name
     around = module_path(box.vertex.scope)
     return f"{around}.{name}" if around else name
