@@ -1,4 +1,4 @@
-"""All benchmarks: ``python -m benchmarks``, or ``make bench``; ``--processor-time`` as each has it."""
+"""All benchmarks: ``python -m benchmarks``, or ``make bench``, with the options of each."""
 
 import sys
 
