@@ -23,7 +23,8 @@ demo: $(VENV)/.examples
 	@$(BIN)/python -m autodiff demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=95 $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term --cov-fail-under=95 $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n auto -m slow $(PYTEST_OPTIONS)
 
 notebooks: $(VENV)/.notebooks
 	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
