@@ -1,6 +1,6 @@
 """Optimisers: how parameters follow their gradients."""
 
-# ruff: noqa: F403, F405 - the schedules' public names, listed in their __all__
+# ruff: noqa: F403 - the schedules' public names, listed in their __all__
 from nn.optim import lr_scheduler
 from nn.optim.adagrad import Adadelta, Adagrad
 from nn.optim.adam import Adam, AdamW, NAdam
@@ -19,24 +19,12 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "ChainedScheduler",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
     "Lion",
-    "MultiStepLR",
     "NAdam",
-    "OneCycleLR",
     "Optimizer",
     "RMSprop",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",
     "lr_scheduler",
-    "warmup_cosine",
 ]
+__all__ += lr_scheduler.__all__

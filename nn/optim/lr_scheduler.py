@@ -1,33 +1,12 @@
 """All schedules, in PyTorch's place."""
 
-from nn.optim.one_cycle import OneCycleLR
-from nn.optim.plateau import ReduceLROnPlateau
-from nn.optim.schedules import (
-    ChainedScheduler,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    LRScheduler,
-    MultiStepLR,
-    SequentialLR,
-    StepLR,
-    warmup_cosine,
-)
+# ruff: noqa: F403 - the schedules' public names, each file's listed in its __all__
+from nn.optim import one_cycle, plateau, schedules
+from nn.optim.one_cycle import *
+from nn.optim.plateau import *
+from nn.optim.schedules import *
 
-__all__ = [
-    "ChainedScheduler",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "OneCycleLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
-    "warmup_cosine",
-]
+__all__: list[str] = []
+__all__ += one_cycle.__all__
+__all__ += plateau.__all__
+__all__ += schedules.__all__

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import autodiff as ad
-from nn.calls import Checked, typed
+from nn.calls import typed
 from nn.checks import check_known, check_positive, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
-from nn.optim.schedules import check_saved
+from nn.optim.schedules import Resumable
 
 __all__ = ["ReduceLROnPlateau"]
 
 
-class ReduceLROnPlateau(Checked):
+class ReduceLROnPlateau(Resumable):
     r"""A lower rate, :math:`\eta \leftarrow \max(f \eta, \eta_\text{min})`, when nothing improves.
 
     Parameters
@@ -130,23 +130,3 @@ class ReduceLROnPlateau(Checked):
         if self.threshold_mode == "rel":
             return sign * value > sign * self.best * (1 + sign * self.threshold)
         return sign * value > sign * self.best + self.threshold
-
-    def get_last_lr(self) -> list[float]:
-        """Return the groups' rates as the last step left them."""
-        return self._last_lr
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimiser."""
-        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave, here or in PyTorch.
-
-        Raises
-        ------
-        OptionError
-            If it is no state of this schedule. Nothing was loaded then.
-        """
-        own = self.state_dict()
-        check_saved(self, own, state_dict)
-        self.__dict__.update({name: state_dict[name] for name in own})

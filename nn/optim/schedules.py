@@ -32,7 +32,40 @@ __all__ = [
 ]
 
 
-class LRScheduler(Checked):
+class Resumable(Checked):
+    """What every schedule has: its rates, and a state that is saved and loaded."""
+
+    unsaved: tuple[str, ...] = ("optimizer",)
+    """What is no part of the state: it is given anew, or follows from the rest."""
+
+    _last_lr: list[float]
+
+    def get_last_lr(self) -> list[float]:
+        """Return the groups' rates as the last step left them."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimiser, whose own state has the rates, and functions."""
+        return {
+            name: list(value) if isinstance(value, list) else value
+            for name, value in self.__dict__.items()
+            if name not in self.unsaved
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave, here or in PyTorch.
+
+        Raises
+        ------
+        OptionError
+            If it is no state of a schedule. Nothing was loaded then.
+        """
+        own = self.state_dict()
+        check_saved(self, own, state_dict)
+        self.__dict__.update({name: state_dict[name] for name in own})
+
+
+class LRScheduler(Resumable):
     """The base of all schedules.
 
     A subclass defines :meth:`rate`. Several schedules of one optimiser multiply: where the
@@ -63,9 +96,6 @@ class LRScheduler(Checked):
 
     floor = 0.0
     """What is below the part of the rate that is scaled."""
-
-    unsaved: tuple[str, ...] = ("optimizer",)
-    """What is no part of the state: it is given anew, or follows from the rest."""
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -108,30 +138,6 @@ class LRScheduler(Checked):
         for group, new in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = new
         self._last_lr = rates
-
-    def get_last_lr(self) -> list[float]:
-        """Return the groups' rates as the last step left them."""
-        return self._last_lr
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimiser, whose own state has the rates, and functions."""
-        return {
-            name: list(value) if isinstance(value, list) else value
-            for name, value in self.__dict__.items()
-            if name not in self.unsaved
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave, here or in PyTorch.
-
-        Raises
-        ------
-        OptionError
-            If it is no state of a schedule. Nothing was loaded then.
-        """
-        own = self.state_dict()
-        check_saved(self, own, state_dict)
-        self.__dict__.update({name: state_dict[name] for name in own})
 
     def __repr__(self) -> str:
         hidden = {"base_lrs", "_last_lr"}
