@@ -34,6 +34,7 @@ __all__ = [
     "ScalarError",
     "ShapeError",
     "UnsupportedFunctionError",
+    "bare_signature",
     "describe",
     "explain",
     "reraise",
@@ -300,9 +301,8 @@ def typed_calls(callee: F) -> F:
                 setattr(callee, name, typed_calls(member))
         return callee
     signature = inspect.signature(callee)
-    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    own = len(parameters) > 0 and parameters[0].name in ("self", "cls")
-    bare = signature.replace(parameters=parameters[own:], return_annotation=signature.empty)
+    own = next(iter(signature.parameters), None) in ("self", "cls")
+    bare = bare_signature(signature)
     called = callee.__qualname__.removesuffix(".__init__").removesuffix(".__new__")
 
     @wraps(callee)
@@ -322,6 +322,14 @@ def typed_calls(callee: F) -> F:
             raise
 
     return call  # type: ignore[return-value]
+
+
+def bare_signature(signature: inspect.Signature) -> str:
+    """Write a signature as it is called: without its self and the annotations."""
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    if parameters and parameters[0].name in ("self", "cls"):
+        del parameters[0]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
 
 
 def _call(operation: str, operands: Iterable[Any], names: Iterable[str]) -> str:

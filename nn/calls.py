@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import autodiff as ad
 
-__all__ = ["Checked", "bare", "checked", "typed"]
+__all__ = ["Checked", "checked", "typed"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +50,9 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
             given = signature.bind(self, *args, **options).arguments
         except TypeError as misfit:
             kind = type(self).__name__
-            raise ad.OptionError(f"{kind}: {misfit}. Call {kind}{bare(signature)}.") from None
+            raise ad.OptionError(
+                f"{kind}: {misfit}. Call {kind}{ad.errors.bare_signature(signature)}."
+            ) from None
         _hold(type(self).__name__, held, given)
         init(self, *args, **options)
 
@@ -77,7 +79,7 @@ def typed(function: F) -> F:
             try:
                 given = signature.bind(*args, **options).arguments
             except TypeError as misfit:
-                message = f"{name}: {misfit}. Call {name}{bare(signature)}."
+                message = f"{name}: {misfit}. Call {name}{ad.errors.bare_signature(signature)}."
                 raise ad.OptionError(message) from error
             _hold(name, held, given)
             raise
@@ -103,14 +105,6 @@ def _hold(owner: str, held: list[tuple[str, _Kind]], given: dict[str, Any]) -> N
             value = given[name]
             text = ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
             raise asked.error(f"{owner}: {name} is {text}. Give {asked.wanted}.")
-
-
-def bare(signature: inspect.Signature) -> str:
-    """Write a method's signature as it is called: without its self and the annotations."""
-    parts = [part.replace(annotation=part.empty) for part in signature.parameters.values()]
-    if parts and parts[0].name == "self":
-        parts = parts[1:]
-    return str(signature.replace(parameters=parts, return_annotation=signature.empty))
 
 
 class _Kind(NamedTuple):

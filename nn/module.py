@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
-from nn.calls import Checked, bare, checked, typed
+from nn.calls import Checked, checked, typed
 from nn.parameter import Parameter
 from nn.state import IncompatibleKeys, StateDictError, join, load, own_buffers, own_parameters, walk
 from nn.state import state as state_of
@@ -528,7 +528,7 @@ def _check_call(
         given = [*map(ad.errors.describe, args)]
         given += [f"{name}={ad.errors.describe(value)}" for name, value in options.items()]
         message = f"{module.location()}: {misfit}: it is called with ({', '.join(given)})"
-        raise ad.OptionError(f"{message}. Give {bare(signature)}.") from error
+        raise ad.OptionError(f"{message}. Give {ad.errors.bare_signature(signature)}.") from error
 
 
 def _call_with_hooks(
