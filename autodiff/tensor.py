@@ -534,11 +534,11 @@ class Tensor(Handle, operators.Operators, methods.Methods):
 
     def _in_place(self, operation: Callable[..., Any], other: Any) -> Tensor:
         """``x op= y``: a new node while recording; else a write into the array itself."""
-        self._check_rebindable(f"an in-place {operation.__name__}")
+        name = operation.__name__
         if not local.mode.recording:
-            value = constant(other)
+            value = other.array if isinstance(other, Tensor) else constant(other)
             try:
-                kernel = getattr(namespace_of(self.array), operation.__name__)
+                kernel = getattr(namespace_of(self.array), name)
                 if operation is products.matmul:  # its out= would broadcast the result
                     result = kernel(self.array, value)
                     if np.shape(result) != self.shape:
@@ -548,17 +548,18 @@ class Tensor(Handle, operators.Operators, methods.Methods):
                 else:
                     kernel(self.array, value, out=self.array)
             except Exception as error:
-                self._check_writable(f"an in-place {operation.__name__}")
-                raise explain(f"in-place {operation.__name__}", [self, value], error) from error
+                self._check_writable(f"an in-place {name}")
+                raise explain(f"in-place {name}", [self, value], error) from error
             mark_changed(self.array)
             return self
+        self._check_rebindable(f"an in-place {name}")
         result = operation(self, other)
         if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            message = f"in-place {operation.__name__}: {describe(self)} and {describe(other)}"
+            message = f"in-place {name}: {describe(self)} and {describe(other)}"
             misfit = DTypeError if result.shape == self.shape else ShapeError
             raise misfit(
                 f"{message} give {describe(result)}, which does not fit in place. "
-                f"Write x = {operation.__name__}(x, y)."
+                f"Write x = {name}(x, y)."
             )
         self._rebind(arithmetic.astype(result, self.dtype, copy=False))
         return self
@@ -602,6 +603,8 @@ class Tensor(Handle, operators.Operators, methods.Methods):
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its axes reversed."""
+        if self.ndim == 2:
+            return shapes.matrix_transpose(self)
         return shapes.permute_dims(self, tuple(reversed(range(self.ndim))))
 
     @property

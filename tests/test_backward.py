@@ -1080,6 +1080,15 @@ def test_release_copies_only_what_others_hold():
     assert release(g) is not g
     del view
     assert release(g) is g
+    whole = {0: np.ones((2, 3)).mT}  # a transpose that is all that shows its array
+    g = whole[0]
+    assert release(g) is g
+    array = g.base
+    assert release(g) is not g
+    del array
+    assert release(g) is g
+    whole[0] = g = np.ones((2, 3))[:1]  # would keep the rest alive
+    assert release(g).base is None
     assert release(np.broadcast_to(g, (2, 3))).base is None
     assert isinstance(release(np.float64(1.0)), np.ndarray)
 

@@ -209,6 +209,25 @@ def test_einsum_attention_needs_no_more_than_its_result():
 
 
 @pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        (lambda x, w: x @ w.mT, (5, 3)),
+        (lambda x, w: w @ x.mT, (5, 3)),
+        (lambda x, w: w.mT @ ad.concat([x.mT, x[:, :2].mT]), (5, 3)),
+        (lambda x, w: ad.stack([x, x]) @ w.mT, (5, 3)),
+        (lambda x, w: ad.stack([x, x]) @ w.mT, (2, 5, 3)),
+        (lambda x, w: ad.expand_dims(ad.stack([x, x]), axis=0) @ w.mT, (4, 2, 5, 3)),
+        (lambda x, w: x @ w, (3, 5)),
+    ],
+)
+def test_a_gradient_lies_in_memory_as_its_operand_does(call, shape):
+    x = ad.tensor(RNG.standard_normal((4, 3)))
+    w = ad.tensor(RNG.standard_normal(shape), requires_grad=True)
+    call(x, w).sum().backward()
+    assert w.grad.numpy().strides == w.detach().numpy().strides
+
+
+@pytest.mark.parametrize(
     ("call", "error", "words"),
     [
         (lambda: ad.matmul(np.zeros((2, 3)), np.zeros((2, 3))), ShapeError, "matmul.*(2, 3)"),

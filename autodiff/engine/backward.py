@@ -251,8 +251,10 @@ def fit(xp: Namespace, part: Any, node: Node, parent: Node) -> Any:
             for axis, size in enumerate(part.shape)
             if axis < extra or (size != 1 and shape[axis - extra] == 1)
         ]
-        if extra >= 0 and stretched:
-            part = xp.sum(part, axis=tuple(stretched), keepdims=True)
+        if extra > 0 and part.shape[extra:] == shape:  # as a bias: along new axes alone
+            part = part.sum(axis=tuple(stretched))
+        elif extra >= 0 and stretched:
+            part = part.sum(axis=tuple(stretched), keepdims=True)
         if part.shape != shape:
             if part.shape[:extra] + shape != part.shape:
                 message = f"a rule of {node.describe()} gave a gradient of shape {part.shape}"

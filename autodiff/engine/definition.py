@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.node import Handle
-from autodiff.engine.plan import Plan, Rule
+from autodiff.engine.plan import FACTS, Plan, Rule
 from autodiff.errors import NoGradientError, OptionError, describe
 from autodiff.names import options_here
 from autodiff.namespace import Namespace
@@ -92,7 +92,8 @@ class Primitive:
 
     def add_rule(self, argument: str, function: Callable[..., Any]) -> None:
         """Declare the derivative with respect to one argument."""
-        known = {*self.arrays, *(f"{name}_shape" for name in self.arrays), *self.options, "out"}
+        known = {*self.arrays, *self.options, "out"}
+        known |= {f"{name}_{fact}" for name in self.arrays for fact in FACTS}
         known |= {"position"} if self.variadic else set()
         reads = tuple(inspect.signature(function).parameters)[2:]
         unknown = [name for name in reads if name not in known]
@@ -131,7 +132,7 @@ class Primitive:
         """Sort a call's arguments into operands and options, all options filled in."""
         operands, options = self._sort(args, named)
         for key, value in options.items():
-            if isinstance(value, _CHANGEABLE):
+            if type(value) not in _CONSTANT and isinstance(value, _CHANGEABLE):
                 if isinstance(value, Handle) and value.node is not None:
                     message = f"{self.name} has no derivative with respect to its option {key!r}"
                     raise NoGradientError(f"{message}. Call .detach() on it, or give a number.")
@@ -140,6 +141,7 @@ class Primitive:
 
 
 _CHANGEABLE = (tuple, list, np.ndarray, Handle)
+_CONSTANT = frozenset({type(None), bool, int, float, str, slice})
 
 
 def _fixed(value: Any) -> Any:

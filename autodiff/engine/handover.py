@@ -63,19 +63,24 @@ def _copy(g: Any) -> Any:
     return np.array(g) if isinstance(g, np.ndarray | np.generic) else g.copy()
 
 
-def _holders(g: Any) -> int:
-    return sys.getrefcount(g)
+def _holders(g: Any) -> tuple[int, int]:
+    """Count who holds an array now, and who holds the array whose memory it shows."""
+    return sys.getrefcount(g), sys.getrefcount(g.base)
 
 
-def _count_sole_holders() -> int:
-    """Count how many hold a gradient, while `release` counts, that nobody else can reach.
+def _count_sole_holders() -> tuple[int, int]:
+    """Count the holders, as `release` does, of a gradient that nobody else can reach.
 
-    They are the dictionary of gradients, the variables of the two functions, and what the
-    interpreter adds, which differs between its versions.
+    They are the dictionary of gradients, the variables of three functions, and what the
+    interpreter adds, which differs between its versions; and of what it is a view of, the view.
     """
-    found = {0: np.empty(0)}
+
+    def count(g: Any) -> tuple[int, int]:
+        return _holders(g)
+
+    found = {0: np.empty((1, 2)).T}
     g = found[0]
-    return _holders(g)
+    return count(g)
 
 
 _SOLE_HOLDERS = _count_sole_holders()
@@ -86,10 +91,22 @@ def release(g: Any) -> Any:
 
     A rule may well return the upstream gradient itself, a view of it or a saved array;
     none of them may become a ``.grad``. So a copy is returned, except of an array that
-    is held by the dictionary and the variable of the caller alone.
+    is held by the dictionary and the variable of the caller alone; or of a view, as a
+    transpose is, of the whole of an array that is held by the view alone.
     """
-    if type(g) is np.ndarray and g.base is None and sys.getrefcount(g) <= _SOLE_HOLDERS:
-        return g
+    if type(g) is np.ndarray:
+        holders, holders_of_base = _holders(g)
+        base = g.base
+        if holders <= _SOLE_HOLDERS[0] and (
+            base is None
+            or (
+                type(base) is np.ndarray
+                and base.base is None
+                and base.size == g.size
+                and holders_of_base <= _SOLE_HOLDERS[1]
+            )
+        ):
+            return g
     return _copy(g)
 
 

@@ -11,12 +11,14 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
     from autodiff.engine.definition import Primitive
 
-__all__ = ["Plan", "Rule"]
+__all__ = ["FACTS", "Plan", "Rule"]
+
+FACTS = {"shape": (), "strides": None}
+"""What a rule may ask of an operand (``x_shape``) without keeping the array, and what it is told
+where the operand, a Python number or another library's array, has no such attribute."""
 
 
 class Rule(NamedTuple):
@@ -42,7 +44,7 @@ class Plan:
         For each operand that needs a gradient: its position, and its rule as
         ``call(xp, g, saved)``.
     saves_arrays : bool
-        Whether operands or the result are kept, beside shapes and options: only then is
+        Whether operands or the result are kept, beside facts and options: only then is
         there something to free after a backward pass.
     adder : callable or None
         Where the first operand alone needs a gradient and the primitive says how to add it in
@@ -81,11 +83,13 @@ def _compile_keep(primitive: Primitive, reads: list[str]) -> Callable[..., tuple
     sources = {"out": "out"}
     sources |= {name: f"options[{name!r}]" for name in primitive.options}
     sources |= {name: name for name in arrays}
-    each = "tuple(_shape(x) for x in {})" if primitive.variadic else "_shape({})"
-    sources |= {f"{name}_shape": each.format(name) for name in arrays}
+    for fact, default in FACTS.items():
+        ask = f"getattr({{}}, {fact!r}, {default})"
+        each = f"tuple([{ask.format('x')} for x in {{}}])" if primitive.variadic else ask
+        sources |= {f"{name}_{fact}": each.format(name) for name in arrays}
     kept = "".join(f"{sources[name]}, " for name in reads)
     text = f"lambda {', '.join(arrays)}, out, options: ({kept})"
-    return eval(text, {"_shape": np.shape})  # type: ignore[no-any-return] # noqa: S307
+    return eval(text)  # type: ignore[no-any-return] # noqa: S307
 
 
 def _compile_call(

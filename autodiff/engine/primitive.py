@@ -17,6 +17,7 @@ Parameters before the ``/`` are array operands, those after it are options. A ru
 =================  ===========================================================
 ``x``              the operand of that name (its array is kept until backward)
 ``x_shape``        that operand's shape (the array is not kept)
+``x_strides``      that operand's strides in bytes; None where its library has none
 ``out``            the operation's result (a tuple where there are several)
 ``axis``           the option of that name
 ``position``       for operands given as ``*arrays``: which of them is meant

@@ -12,6 +12,9 @@ from autodiff.namespace import Namespace
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
 
+Strides = tuple[int, ...] | None
+
+
 @primitive(analytic=True)
 def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Matrix product ``x1 @ x2`` over the last two axes; the axes before them broadcast.
@@ -70,24 +73,26 @@ def _misfit(x1: Array, x2: Array) -> ShapeError:
 
 
 @matmul.vjp("x1")
-def _(xp: Namespace, g: Array, x2: Array, x1_shape: tuple[int, ...]) -> Array:
+def _(xp: Namespace, g: Array, x2: Array, x1_shape: tuple[int, ...], x1_strides: Strides) -> Array:
     if x2.ndim == 1:
         return g[..., None] * x2
     if len(x1_shape) == 1:
         return (x2 @ g[..., None])[..., 0]
     g = dense(xp, g)
+    if g.ndim == 2 == x2.ndim:
+        return _laid_out(g, x2.mT, x1_strides)
     if x2.ndim == 2:
         return _tall(xp, g, x2.mT)
     summed = _summed(x2.shape, x1_shape)
     n, k, m = x1_shape[-2], x1_shape[-1], x2.shape[-1]
     if not summed or m * (n + k) > n * k:  # the copies would be larger than the unsummed result
-        return g @ x2.mT
+        return _laid_out(g, x2.mT, x1_strides)
     left, right = _fold(xp, g, summed, -1), _fold(xp, x2, summed, -1)
     return xp.reshape(left @ right.mT, x1_shape)
 
 
 @matmul.vjp("x2")
-def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
+def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...], x2_strides: Strides) -> Array:
     if len(x2_shape) == 1:
         if x1.ndim == 1:
             return g * x1
@@ -96,15 +101,26 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...]) -> Array:
         return x1[:, None] * g[..., None, :]
     g = dense(xp, g)
     if x1.ndim == 2 == len(x2_shape):
-        return x1.mT @ g
+        return _laid_out(x1.mT, g, x2_strides)
     if len(x2_shape) == 2:
-        return _rows(xp, x1).mT @ _rows(xp, g)
+        return _laid_out(_rows(xp, x1).mT, _rows(xp, g), x2_strides)
     summed = _summed(x1.shape, x2_shape)
     n, k, m = x1.shape[-2], x2_shape[-2], x2_shape[-1]
     if not summed or n * (k + m) > k * m:
-        return x1.mT @ g
+        return _laid_out(x1.mT, g, x2_strides)
     left, right = _fold(xp, x1, summed, -2), _fold(xp, g, summed, -2)
     return xp.reshape(left.mT @ right, x2_shape)
+
+
+def _laid_out(x1: Array, x2: Array, strides: Strides) -> Array:
+    """Multiply; lay the product out in memory by columns if these strides do.
+
+    So the gradient of a weight ``(out, in)`` that was used as ``x @ weight.mT`` lies as the
+    weight does: an update that reads the one by rows, the other by columns, is 5 times slower.
+    """
+    if strides is not None and strides[-2] < strides[-1]:
+        return (x2.mT @ x1.mT).mT
+    return x1 @ x2
 
 
 def dense(xp: Namespace, x: Array) -> Array:
