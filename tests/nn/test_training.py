@@ -516,6 +516,15 @@ class Interrupting(nn.SGD):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupt on SIGINT as in a terminal: jobs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_the_end_of_an_update(tmp_path):
     model = classifier(dropout=0.5)
     path = tmp_path / "run"
