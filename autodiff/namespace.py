@@ -69,6 +69,7 @@ class Namespace:
 
 
 NUMPY = Namespace(np)
+_NUMPYS = (np.ndarray, np.generic, int, float, complex)
 
 tensors = Namespace(None)
 """The namespace of tensors: every public function, set here where it is defined."""
@@ -93,7 +94,7 @@ def library(module: ModuleType) -> Namespace:
 
 def namespace_of(array: Any) -> Namespace:
     """Return the namespace that an array, or a NumPy or Python scalar, belongs to."""
-    if isinstance(array, np.ndarray | np.generic | int | float | complex):
+    if type(array) is np.ndarray or isinstance(array, _NUMPYS):
         return NUMPY
     find = getattr(array, "__array_namespace__", None)
     return NUMPY if find is None else library(find())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
@@ -32,6 +33,12 @@ class _Calls(threading.local):
 
 
 _calls = _Calls()
+
+
+@cache  # a scope can be entered many times, and is at every call
+def _scope(name: str, kind: str) -> ad.name_scope:
+    """Return the scope of a module's operations."""
+    return ad.name_scope(f"{name}: {kind}" if name else kind)
 
 
 class _Structure:
@@ -128,9 +135,10 @@ class Module(Checked):
         modules = _calls.modules
         kind = type(self).__name__
         name = _path(modules[-1][0], self) if modules else ""
+        scope = _scope(name, kind)
         modules.append((self, name or kind))
         try:
-            with ad.name_scope(f"{name}: {kind}" if name else kind):
+            with scope:
                 if self._hooks is not None:
                     return _call_with_hooks(self, self._hooks, args, options)
                 return self.forward(*args, **options)

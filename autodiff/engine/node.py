@@ -245,7 +245,9 @@ def mark_changed(array: Any) -> None:
     owner = _owner(array)
     key = id(owner)
     _latest = clock()
-    _changes[key] = (weakref.ref(owner, lambda _: _changes.pop(key, None)), _latest)
+    noted = _changes.get(key)  # of this array: an entry goes when its array goes
+    watch = noted[0] if noted else weakref.ref(owner, lambda _: _changes.pop(key, None))
+    _changes[key] = (watch, _latest)
 
 
 def last_change() -> int:

@@ -440,11 +440,17 @@ hardswish.branches(by_knots(-3.0, 3.0))
 
 def _above(xp: Namespace, x: Array) -> Array:
     """max(x, 0)."""
-    if x.dtype.kind != "f" or x.size < 10_000:
-        return xp.maximum(x, 0)
-    return x.clip(0, math.inf)
+    return _extreme(xp, xp.maximum, x)
 
 
 def _below(xp: Namespace, x: Array) -> Array:
     """min(x, 0)."""
-    return x.clip(-math.inf, 0) if x.dtype.kind == "f" else xp.minimum(x, 0)
+    return _extreme(xp, xp.minimum, x)
+
+
+def _extreme(xp: Namespace, choose: Any, x: Array) -> Array:
+    """Choose between x and 0: NumPy compares with many zeros twice as fast as with the number."""
+    if x.dtype.kind != "f" or x.size < 2_000:
+        return choose(x, 0)
+    zeros = xp.zeros_like(x)
+    return choose(x, zeros, out=zeros)

@@ -38,7 +38,7 @@ def restored(xp: Namespace, g: Array, shape: tuple[int, ...], axis: Axis, keepdi
 
 def reduced_size(shape: tuple[int, ...], axis: Axis) -> int:
     """Return how many elements a reduction makes one of."""
-    return math.prod([shape[a] for a in reduced_axes(len(shape), axis)])
+    return math.prod(shape if axis is None else [shape[a] for a in reduced_axes(len(shape), axis)])
 
 
 def added_up(xp: Namespace, x: Array, axis: Axis, keepdims: bool) -> Array:

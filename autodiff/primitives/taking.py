@@ -109,8 +109,8 @@ def _(xp: Namespace, g: Array, x_shape: Shape, indices: Any, axis: int | None) -
         return xp.scatter(g, indices, (math.prod(x_shape),)).reshape(x_shape)
     axis %= len(x_shape)
     index = _along(indices, x_shape, axis)
-    others = [i for i in range(len(x_shape)) if i != axis]
-    unique = indices.shape[axis] <= 1 and all(g.shape[i] == x_shape[i] for i in others)
+    places = (*x_shape[:axis], indices.shape[axis], *x_shape[axis + 1 :])
+    unique = indices.shape[axis] <= 1 and g.shape == places
     return xp.scatter(g, index, x_shape, unique=unique)
 
 

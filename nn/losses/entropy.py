@@ -85,16 +85,17 @@ def cross_entropy(
         if target.dtype.kind == "f" and target.shape == logits.shape:
             if label_smoothing:
                 target = target * (1 - label_smoothing) + label_smoothing / logits.shape[axis]
-            losses = ad.sum(_weighted(target * log_probabilities, weight, axis), axis=axis)
-            return _reduced(losses, None, reduction)
+            terms = _weighted(target * log_probabilities, weight, axis)
+            return _reduced(ad.sum(terms, axis=axis, keepdims=True), None, axis, reduction)
         counts = _counting("cross_entropy", logits, target, axis, ignore_index)
         chosen, share = _chosen(log_probabilities, target, counts, weight, axis)
         if label_smoothing:
-            spread = ad.mean(_weighted(log_probabilities, weight, axis), axis=axis)
+            terms = _weighted(log_probabilities, weight, axis)
+            spread = ad.mean(terms, axis=axis, keepdims=True)
             if counts is not None:
-                spread = ad.masked(spread, counts)
+                spread = ad.masked(spread, ad.expand_dims(counts, axis=axis))
             chosen = (1 - label_smoothing) * chosen + label_smoothing * spread
-        return _reduced(chosen, share, reduction)
+        return _reduced(chosen, share, axis, reduction)
 
 
 @typed
@@ -144,7 +145,7 @@ def nll_loss(
     with ad.name_scope("nll_loss"):
         counts = _counting("nll_loss", log_probabilities, target, axis, ignore_index)
         chosen, share = _chosen(log_probabilities, target, counts, weight, axis)
-        return _reduced(chosen, share, reduction)
+        return _reduced(chosen, share, axis, reduction)
 
 
 def _chosen(
@@ -156,24 +157,32 @@ def _chosen(
 ) -> tuple[ad.Tensor, ad.Tensor | None]:
     """Return the targets' log-probabilities times their weight, and the weights.
 
-    Where a target does not count both are 0; weights that are all 1 are None.
+    The axis of the classes stays, with size 1. Where a target does not count both are 0;
+    weights that are all 1 are None.
     """
     if counts is not None:
         target = ad.where(counts, target, 0)
+        counts = ad.expand_dims(counts, axis=axis)
     index = ad.expand_dims(target, axis=axis)
-    chosen = ad.squeeze(ad.take_along_axis(log_probabilities, index, axis=axis), axis=axis)
+    chosen = ad.take_along_axis(log_probabilities, index, axis=axis)
     share = None if counts is None else ad.astype(counts, chosen.dtype)
     if weight is not None:
-        each = ad.take(weight, target.reshape(-1)).reshape(target.shape)
+        each = ad.take(weight, index.reshape(-1)).reshape(index.shape)
         share = each if share is None else share * each
     if counts is not None:  # an ignored log-probability may be -inf
         chosen = ad.masked(chosen, counts)
     return chosen if weight is None else chosen * share, share
 
 
-def _reduced(likelihoods: ad.Tensor, share: ad.Tensor | None, reduction: str) -> ad.Tensor:
-    """Negate and reduce; the mean is weighted by the targets' shares."""
+def _reduced(
+    likelihoods: ad.Tensor, share: ad.Tensor | None, axis: int, reduction: str
+) -> ad.Tensor:
+    """Negate and reduce; the mean is weighted by the targets' shares.
+
+    ``axis`` is the one of the classes, of size 1.
+    """
     if reduction == "none":
+        likelihoods = ad.squeeze(likelihoods, axis=axis)
         return 0.0 - likelihoods  # unlike -likelihoods it makes 0 of 0, not -0
     if reduction == "mean" and share is None and likelihoods.size:
         return 0.0 - ad.mean(likelihoods)

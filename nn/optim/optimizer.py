@@ -14,7 +14,7 @@ from nn.module import Module
 __all__ = ["Optimizer", "check_at_least"]
 
 
-_BLOCK = 196_608
+_BLOCK = 524_288
 """Bytes that are updated at a time: few enough that all temporaries stay in the cache."""
 
 _TORCHS_OWN = {"capturable", "differentiable", "foreach", "fused", "param_names"}
@@ -165,8 +165,9 @@ class Optimizer(Checked):
         with ad.no_grad():
             for group in self.param_groups:
                 for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        self._step(parameter, parameter.grad.detach(), group)
+                    gradient = parameter.grad
+                    if gradient is not None:
+                        self._step(parameter, gradient, group)
         return loss
 
     def _step(self, parameter: ad.Tensor, gradient: ad.Tensor, group: dict[str, Any]) -> None:
@@ -177,7 +178,7 @@ class Optimizer(Checked):
         for name, value in memory.items():
             if name not in state:
                 state[name] = ad.full_like(parameter.detach(), value)
-        whole = [parameter.detach(), gradient, *(state[name] for name in memory)]
+        whole = [parameter, gradient, *[state[name] for name in memory]]
         decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
         decoupled = group.get("decoupled_weight_decay", False)
         for weights, slope, *remembered in _blocks(whole):
@@ -279,7 +280,7 @@ def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
         yield arrays
         return
     length = arrays[0].shape[0]
-    rows = max(1, _BLOCK * length // size)
+    rows = -(-length // -(-size // _BLOCK))
     for start in range(0, length, rows):
         part = slice(start, start + rows)
         yield [array[part] for array in arrays]
