@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import autodiff as ad
 from benchmarks.record import options, write
-from benchmarks.timing import interleaved, table
+from benchmarks.timing import interleaved, seconds, table
 
 LENGTH = 1000
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
@@ -118,9 +119,8 @@ def measure(shape: tuple[int, ...], kind: str, given: Namespace) -> dict[str, An
             runs[f"{name}|forward"], runs[f"{name}|both"] = make(start, kind)
         except ImportError:
             continue
-    each = {
-        key: 1e6 * s / LENGTH for key, s in interleaved(runs, given.rounds, given.clock).items()
-    }
+    timed = {key: partial(seconds, run, clock=given.clock) for key, run in runs.items()}
+    each = {key: 1e6 * s / LENGTH for key, s in interleaved(timed, given.rounds).items()}
     rows: dict[str, dict[str, float]] = {}
     for name in SYSTEMS:
         if f"{name}|both" in each:

@@ -201,22 +201,24 @@ def matmuls(model: Model) -> Step:
     import autodiff as ad
     from autodiff.engine.modes import observe
 
-    products: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    products: list[tuple[np.ndarray, np.ndarray, np.ndarray, bool]] = []
 
     def note(primitive: Any, values: Any, out: Any, options: Any, node: Any) -> None:
-        if primitive is ad.matmul.primitive:
-            products.append((values[0].copy(), values[1].copy(), out.copy()))
+        if primitive is ad.matmul.primitive:  # the data need no gradient
+            products.append((*map(np.copy, (*values, out)), node.inputs[0] is not None))
 
     run = autodiff_operations(model)
     with observe(note):
         run()
 
     def step() -> float:
-        for x1, x2, out in products:
+        for x1, x2, out, needed in products:
             left, gradient = x1, out
             if x2.ndim == 2:
                 left, gradient = x1.reshape(-1, x1.shape[-1]), out.reshape(-1, out.shape[-1])
-            _ = left @ x2, gradient @ x2.mT, left.mT @ gradient
+            _ = left @ x2, left.mT @ gradient
+            if needed:
+                _ = gradient @ x2.mT
         return float("nan")
 
     return step

@@ -1,4 +1,4 @@
-"""Interleaved timing: what is compared runs in turn, in one process, so that drift hits all.
+"""Interleaved timing: what is compared runs in turn, in one run, so that drift hits all.
 
 Absolute times depend on the machine and on the moment; ratios within one run are what counts.
 """
@@ -11,29 +11,33 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def interleaved(
-    systems: Mapping[str, Callable[[], object]],
-    rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:
-    """Time each callable once per round, in turn; return the median seconds of each.
-
-    Before each timed call the same callable runs once untimed: what is compared is the steady
-    state of a training loop, not how fast caches recover from the system that ran before.
-    ``time.process_time`` as the clock counts the processor's time alone, of all threads: for
-    machines that other programs use, with one thread for each system.
-    """
+def interleaved(systems: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Let each system measure itself once per round, in turn; return the medians."""
     times: dict[str, list[float]] = {name: [] for name in systems}
-    for function in systems.values():
-        function()  # warm up: imports, caches, allocators
     for _ in range(rounds):
-        for name, function in systems.items():
-            function()
-            gc.collect()
-            start = clock()
-            function()
-            times[name].append(clock() - start)
+        for name, measure in systems.items():
+            times[name].append(measure())
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def seconds(
+    function: Callable[[], object],
+    repeats: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Return how long a call takes where many follow each other, as in a training loop.
+
+    One call before those that are timed fills the caches again, which the system that ran
+    before, or the collector, has emptied. ``time.process_time`` as the clock counts the
+    processor's time alone, of all threads: for machines that other programs use, with one
+    thread for each system.
+    """
+    gc.collect()
+    function()
+    start = clock()
+    for _ in range(repeats):
+        function()
+    return (clock() - start) / repeats
 
 
 def table(
