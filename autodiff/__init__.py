@@ -46,6 +46,7 @@ from autodiff import creation, errors, fft, func, inspection, linalg, primitives
 from autodiff.checkpointing import checkpoint
 from autodiff.conversion import asarray, from_dlpack, tensor
 from autodiff.creation import *
+from autodiff.engine.allocator import keep_freed_memory as _keep_freed_memory
 from autodiff.engine.modes import (
     default_dtype,
     detect_anomaly,
@@ -109,6 +110,8 @@ __all__ = [
 __all__ += creation.__all__
 __all__ += inspection.__all__
 __all__ += primitives.__all__
+
+_keep_freed_memory()
 
 _LATER = {
     "GradientReport": "autodiff.checking",

@@ -14,4 +14,5 @@ In the order in which they are best read:
 ``modes``       what a thread is doing: recording or not, in which scope
 ``operands``    what may stand beside a tensor
 ``origin``      which line of the user's source called
+``allocator``   why freed memory stays with the process
 """
