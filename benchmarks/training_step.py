@@ -51,7 +51,7 @@ class Worker:
         return json.loads(self.process.stdout.readline())
 
     def seconds(self, *, of_processor: bool) -> float:
-        """Return the seconds of a step, once the threads of the others' pools have gone to sleep."""
+        """Return the seconds of a step, once the others' threads have gone to sleep."""
         sleep(PAUSE)
         print(json.dumps([self.repeats, of_processor]), file=self.process.stdin, flush=True)
         return float(self._read())

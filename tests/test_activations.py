@@ -131,6 +131,28 @@ def test_softplus_is_linear_above_its_threshold():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("name", ["gelu", "gelu tanh", "erf", "erfc", "relu", "elu"])
+def test_large_arrays_give_what_their_rows_give(name, transposed, dtype):
+    """They take other ways: block by block, or beside many zeros."""
+    function = {"gelu tanh": lambda x: ad.gelu(x, "tanh")}.get(name) or getattr(ad, name)
+    array = np.random.default_rng(0).standard_normal((70, 1001)).astype(dtype)
+    array[3, :2] = [np.nan, np.inf]
+    array = array.T if transposed else array
+    upstream = array[::-1].copy()
+    whole = ad.tensor(array, requires_grad=True)
+    out = function(whole)
+    out.backward(upstream)
+    rows = [ad.tensor(row, requires_grad=True) for row in array]
+    results = [function(row) for row in rows]
+    for result, g in zip(results, upstream, strict=True):
+        result.backward(g)
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).eps}
+    np.testing.assert_allclose(out.tolist(), [r.tolist() for r in results], **close)
+    np.testing.assert_allclose(whole.grad.tolist(), [r.grad.tolist() for r in rows], **close)
+
+
 def test_gelu_has_two_forms():
     x = ad.tensor([-1.0, 0.5])
     assert ad.gelu(x).tolist() != ad.gelu(x, "tanh").tolist()

@@ -302,9 +302,10 @@ def test_all_names_exist():
 def test_the_families_are_gathered():
     """The list of functions is the families' lists together, but of those with a namespace.
 
-    ``pieces`` has no operations: its functions say on which piece of itself one is.
+    ``pieces`` and ``blocks`` have no operations: the former's functions say on which piece of
+    itself one is, the latter's carry one out.
     """
-    apart = {"decompositions", "fft", "linalg", "norms", "pieces"}
+    apart = {"blocks", "decompositions", "fft", "linalg", "norms", "pieces"}
     families = [found.name for found in pkgutil.iter_modules(primitives.__path__)]
     modules = [import_module(f"{primitives.__name__}.{name}") for name in families]
     gathered = [

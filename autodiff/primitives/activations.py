@@ -12,6 +12,7 @@ from typing import Any, Literal
 from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import OptionError
 from autodiff.namespace import Namespace
+from autodiff.primitives.blocks import in_blocks
 from autodiff.primitives.pieces import by_bounds, by_knots, by_sign
 
 __all__ = [
@@ -322,23 +323,34 @@ def gelu(xp: Namespace, x: Array, /, approximate: Literal["none", "tanh"] = "non
     if approximate != "tanh":
         message = f"gelu: approximate={approximate!r} is unknown"
         raise OptionError(f"{message}. Give 'none' or 'tanh'.")
-    near = _unsaturated(xp, x)
-    t = xp.tanh(near * (_GELU_SLOPE + _GELU_SLOPE * 0.044715 * (near * near)))
-    return x * (0.5 * t + 0.5)
+    return in_blocks(xp, _gelu_by_tanh, x)
 
 
 @gelu.vjp
 def _(xp: Namespace, g: Array, x: Array, approximate: str) -> Array:
     if approximate == "none":
-        return g * (_phi(xp, x) + x * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
+        return in_blocks(xp, _gelu_rule, g, x)
+    return in_blocks(xp, _gelu_by_tanh_rule, g, x)
+
+
+_SLOPE = math.sqrt(2 / math.pi)
+_CUBIC = _SLOPE * 0.044715
+
+
+def _gelu_by_tanh(xp: Namespace, x: Array) -> Array:
+    near = _unsaturated(xp, x)
+    t = xp.tanh(near * (_SLOPE + _CUBIC * (near * near)))
+    return x * (0.5 * t + 0.5)
+
+
+def _gelu_by_tanh_rule(xp: Namespace, g: Array, x: Array) -> Array:
     x = _unsaturated(xp, x)
-    slope, cubic = _GELU_SLOPE, _GELU_SLOPE * 0.044715
-    t = xp.tanh(x * (slope + cubic * (x * x)))
-    # In an order that keeps few large temporaries at a time: eight times as fast.
-    return g * ((1 - t * t) * (x * (slope / 2 + 1.5 * cubic * (x * x))) + 0.5 * t + 0.5)
+    t = xp.tanh(x * (_SLOPE + _CUBIC * (x * x)))
+    return g * ((1 - t * t) * (x * (_SLOPE / 2 + 1.5 * _CUBIC * (x * x))) + 0.5 * t + 0.5)
 
 
-_GELU_SLOPE = math.sqrt(2 / math.pi)
+def _gelu_rule(xp: Namespace, g: Array, x: Array) -> Array:
+    return g * (_phi(xp, x) + x * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
 
 
 def _unsaturated(xp: Namespace, x: Array) -> Array:

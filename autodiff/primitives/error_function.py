@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import DTypeError, describe
 from autodiff.namespace import Namespace
+from autodiff.primitives.blocks import in_blocks
 
 __all__ = ["erf", "erfc"]
 
@@ -46,9 +47,6 @@ _NEAR_DIVISOR = (
     2.84423683343917062e3,
 )  # fmt: skip
 
-_BLOCK = 32768
-"""How many elements to carry through all steps at once: few enough to stay in the cache."""
-
 
 @primitive
 def erf(xp: Namespace, x: Array, /) -> Array:
@@ -65,7 +63,7 @@ def erf(xp: Namespace, x: Array, /) -> Array:
     >>> ad.erf([0.0, 1.0]).round(4)
     tensor([0.    , 0.8427], dtype=float32)
     """
-    return _in_blocks(xp, _erf, x, "erf")
+    return _of_reals(xp, _erf, x, "erf")
 
 
 @erf.vjp
@@ -88,7 +86,7 @@ def erfc(xp: Namespace, x: Array, /) -> Array:
     >>> ad.erfc([0.0, 1.0]).round(4)
     tensor([1.    , 0.1573], dtype=float32)
     """
-    return _in_blocks(xp, _erfc, x, "erfc")
+    return _of_reals(xp, _erfc, x, "erfc")
 
 
 @erfc.vjp
@@ -133,19 +131,13 @@ def _horner(coefficients: Sequence[float], x: Array) -> Array:
     return value
 
 
-def _in_blocks(
+def _of_reals(
     xp: Namespace, function: Callable[[Namespace, Array], Array], x: Array, name: str
 ) -> Array:
-    """Apply a function of many steps to an array, block by block."""
+    """Apply a function of floats of at least 32 bits, whose range the coefficients need."""
     if x.dtype.kind == "c":
         message = f"{name} of {describe(x)} is not supported"
         raise DTypeError(f"{message}. Give a real operand.")
     x = x if x.dtype.kind == "f" else x * 1.0
-    vector = x.reshape(-1)
-    if x.dtype.itemsize < 4:  # float16, whose range the coefficients leave
-        vector = vector.astype("float32")
-    out = xp.empty_like(vector)
-    for start in range(0, vector.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        out[block] = function(xp, vector[block])
-    return out.reshape(x.shape).astype(x.dtype, copy=False)
+    wide = x.astype("float32") if x.dtype.itemsize < 4 else x
+    return in_blocks(xp, function, wide).astype(x.dtype, copy=False)
