@@ -287,7 +287,7 @@ class Module(Checked):
 
     def children(self) -> Iterator[Module]:
         """Give the direct submodules."""
-        return (module for _, module in self.named_children())
+        return (value for value in self.__dict__.values() if isinstance(value, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Give the module itself and every one below it, each once, with its path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -164,30 +164,31 @@ class Optimizer(Checked):
                 loss = closure()
         with ad.no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
-                    gradient = parameter.grad
-                    if gradient is not None:
-                        self._step(parameter, gradient, group)
+                self._step(group)
         return loss
 
-    def _step(self, parameter: ad.Tensor, gradient: ad.Tensor, group: dict[str, Any]) -> None:
-        """Update one parameter, block by block."""
-        state = self.state.setdefault(parameter, {})
-        numbers = self.numbers(state, group)
+    def _step(self, group: dict[str, Any]) -> None:
+        """Update the parameters of a group, each block by block."""
         memory = self.memory(group)
-        for name, value in memory.items():
-            if name not in state:
-                state[name] = ad.full_like(parameter.detach(), value)
-        whole = [parameter, gradient, *[state[name] for name in memory]]
         decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
         decoupled = group.get("decoupled_weight_decay", False)
-        for weights, slope, *remembered in _blocks(whole):
-            along = -slope if maximize else slope
-            if decay and decoupled:
-                weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
-            elif decay:
-                along = along + decay * weights
-            self.update(weights, along, remembered, numbers)
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            state = self.state.setdefault(parameter, {})
+            numbers = self.numbers(state, group)
+            for name, value in memory.items():
+                if name not in state:
+                    state[name] = ad.full_like(parameter.detach(), value)
+            remembered = [state[name] for name in memory]
+            for weights, slope, *part in _blocks([parameter, gradient, *remembered]):
+                along = -slope if maximize else slope
+                if decay and decoupled:
+                    weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
+                elif decay:
+                    along = along + decay * weights
+                self.update(weights, along, part, numbers)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
@@ -273,17 +274,15 @@ class Optimizer(Checked):
         return "\n".join(lines)
 
 
-def _blocks(arrays: list[ad.Tensor]) -> Iterator[list[ad.Tensor]]:
+def _blocks(arrays: list[ad.Tensor]) -> list[list[ad.Tensor]]:
     """Cut arrays of one shape into blocks of rows: views, into which updates write."""
     size = arrays[0].nbytes
     if size <= _BLOCK:
-        yield arrays
-        return
+        return [arrays]
     length = arrays[0].shape[0]
     rows = -(-length // -(-size // _BLOCK))
-    for start in range(0, length, rows):
-        part = slice(start, start + rows)
-        yield [array[part] for array in arrays]
+    parts = [slice(start, start + rows) for start in range(0, length, rows)]
+    return [[array[part] for array in arrays] for part in parts]
 
 
 def _saved_groups(optimizer: str, saved: Any) -> list[Mapping[str, Any]]:
@@ -311,7 +310,8 @@ def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
         value = options[name]
-        if not isinstance(value, Real) or not least <= float(value) < math.inf:
+        real = type(value) is float or isinstance(value, Real)  # which takes its time
+        if not real or not least <= value < math.inf:
             message = f"{optimizer}: {name} is {value!r}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
 
