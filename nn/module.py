@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any, NamedTuple, Self
 
 import autodiff as ad
@@ -21,7 +20,7 @@ from nn.state import state as state_of
 
 __all__ = ["HookHandle", "IncompatibleKeys", "Module", "Parameter", "StateDictError"]
 
-_OWN = ("training", "_persistent", "_paths", "_hooks")
+_OWN = ("training", "_persistent", "_places", "_hooks")
 """Attributes that every module has, and which so can't name a part."""
 
 
@@ -35,10 +34,14 @@ class _Calls(threading.local):
 _calls = _Calls()
 
 
-@cache  # a scope can be entered many times, and is at every call
-def _scope(name: str, kind: str) -> ad.name_scope:
-    """Return the scope of a module's operations."""
-    return ad.name_scope(f"{name}: {kind}" if name else kind)
+_Place = tuple[str, ad.name_scope]
+"""A module's name for messages, and the scope of its operations, entered at each call."""
+
+
+def _alone(module: Module) -> _Place:
+    """Return the place of a module that is not below the one that calls it."""
+    kind = type(module).__name__
+    return kind, ad.name_scope(kind)
 
 
 class _Structure:
@@ -112,13 +115,13 @@ class Module(Checked):
 
     training: bool
     _persistent: dict[str, bool]
-    _paths: tuple[int, dict[int, str]]
+    _places: tuple[int, dict[int, _Place]]
     _hooks: _Hooks | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:  # noqa: ARG004
         """Prepare the instance, so that subclasses need not call ``super().__init__()``."""
         self = super().__new__(cls)
-        self.__dict__.update(training=True, _persistent={}, _paths=(-1, {}), _hooks=None)
+        self.__dict__.update(training=True, _persistent={}, _places=(-1, {}), _hooks=None)
         return self
 
     @checked
@@ -133,10 +136,8 @@ class Module(Checked):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run :meth:`forward` inside the module's name scope."""
         modules = _calls.modules
-        kind = type(self).__name__
-        name = _path(modules[-1][0], self) if modules else ""
-        scope = _scope(name, kind)
-        modules.append((self, name or kind))
+        name, scope = _place(modules[-1][0], self) if modules else _alone(self)
+        modules.append((self, name))
         try:
             with scope:
                 if self._hooks is not None:
@@ -234,7 +235,7 @@ class Module(Checked):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy gets: everything but the paths, which hold the originals' ids."""
-        return {**self.__dict__, "_paths": (-1, {}), "_persistent": dict(self._persistent)}
+        return {**self.__dict__, "_places": (-1, {}), "_persistent": dict(self._persistent)}
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assign a parameter, or None for one that is left out, to an attribute."""
@@ -515,14 +516,18 @@ def tree(module: Module) -> Iterator[tuple[str, str, Module, int]]:
             yield join(name, path) if path else name, row, found, size
 
 
-def _path(caller: Module, module: Module) -> str:
-    """Return the path of attributes from a module to one below; ``""`` if it is not there."""
-    version, paths = caller._paths  # noqa: SLF001
+def _place(caller: Module, module: Module) -> _Place:
+    """Return a module's path of attributes from the one that calls it, if it is below that."""
+    version, places = caller._places  # noqa: SLF001
     if version != _Structure.version:
         version = _Structure.version
-        paths = {id(found): name for name, found in caller.named_modules()}
-        caller._paths = (version, paths)  # noqa: SLF001
-    return paths.get(id(module), "")
+        places = {
+            id(found): (path, ad.name_scope(f"{path}: {type(found).__name__}"))
+            for path, found in caller.named_modules()
+            if path
+        }
+        caller._places = (version, places)  # noqa: SLF001
+    return places.get(id(module)) or _alone(module)
 
 
 def _check_call(

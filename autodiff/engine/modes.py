@@ -94,6 +94,9 @@ class _ModeContext:
     def __exit__(self, *exception: object) -> None:
         # Nearly always the last: generators that are left suspended inside can interleave.
         entered = local.entered
+        if entered and entered[-1][0] is self:
+            local.mode = entered.pop()[1]
+            return
         for i in range(len(entered) - 1, -1, -1):
             if entered[i][0] is self:
                 local.mode = entered.pop(i)[1]
