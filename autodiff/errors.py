@@ -224,7 +224,6 @@ _REMEDIES = [
         DTypeError,
         "None is no operand: give a tensor, an ndarray or a number.",
     ),
-    _Remedy(TypeError, ("tri()",), ShapeError, "Give matrices, of shape (..., M, N)."),
     _Remedy(TypeError, ("not understood",), DTypeError, "Give a dtype, such as autodiff.float32."),
     _Remedy(
         TypeError, (), DTypeError, "Cast the operands with .astype(dtype), and check the options."

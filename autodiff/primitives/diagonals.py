@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.engine.primitive import Array, composite, standard
+from autodiff.engine.primitive import Array, composite, primitive, standard
 from autodiff.errors import ShapeError, describe
 from autodiff.namespace import Namespace
 
@@ -90,7 +90,14 @@ def diag(xp: Namespace, x: Array, /, k: int = 0) -> Any:
     return xp.scatter(x, _places(n, k), (n + abs(k), n + abs(k)), unique=True)
 
 
-@standard(analytic=True)
+def _with_axes(name: str, x: Array) -> Array:
+    if x.ndim:
+        return x
+    message = f"{name}({describe(x)}): a number has no diagonals"
+    raise ShapeError(f"{message}. Give matrices, of shape (..., M, N).")
+
+
+@primitive(analytic=True)
 def tril(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     """Lower triangles: matrices with zeros above their ``k``-th diagonal.
 
@@ -107,6 +114,7 @@ def tril(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     tensor([[1, 0],
             [3, 4]], dtype=int64)
     """
+    return xp.tril(_with_axes("tril", x), k=k)
 
 
 @tril.vjp
@@ -114,7 +122,7 @@ def _(xp: Namespace, g: Array, k: int) -> Array:
     return xp.tril(g, k=k)
 
 
-@standard(analytic=True)
+@primitive(analytic=True)
 def triu(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     """Upper triangles: matrices with zeros below their ``k``-th diagonal.
 
@@ -131,6 +139,7 @@ def triu(xp: Namespace, x: Array, /, *, k: int = 0) -> Array:
     tensor([[1, 2],
             [0, 4]], dtype=int64)
     """
+    return xp.triu(_with_axes("triu", x), k=k)
 
 
 @triu.vjp
