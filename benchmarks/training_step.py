@@ -110,7 +110,7 @@ def measure(name: str, given: Namespace) -> dict[str, Any]:
             once = worker.seconds(of_processor=of_processor)
             worker.repeats = max(1, round(0.05 / once))
             slowest = max(slowest, once)
-        rounds = given.rounds or (5 if slowest > 1 else 15)
+        rounds = given.rounds or (5 if slowest > 1 else 25)
         runs = {
             system: partial(worker.seconds, of_processor=of_processor)
             for system, worker in workers.items()
@@ -128,7 +128,7 @@ def measure(name: str, given: Namespace) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     parser = options(__doc__)
     parser.add_argument("words", nargs="*", help="only models whose names have one of them")
-    parser.add_argument("--rounds", type=int, help="how often; 15, or 5 where a step takes long")
+    parser.add_argument("--rounds", type=int, help="how often; 25, or 5 where a step takes long")
     given = parser.parse_args(arguments)
     tables = []
     for name in MODELS:
