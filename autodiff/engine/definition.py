@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.node import Handle
-from autodiff.engine.plan import FACTS, Plan, Rule
+from autodiff.engine.plan import Plan, Rule, facts_of
 from autodiff.errors import NoGradientError, OptionError, describe
 from autodiff.names import options_here
 from autodiff.namespace import Namespace
@@ -93,7 +93,7 @@ class Primitive:
     def add_rule(self, argument: str, function: Callable[..., Any]) -> None:
         """Declare the derivative with respect to one argument."""
         known = {*self.arrays, *self.options, "out"}
-        known |= {f"{name}_{fact}" for name in self.arrays for fact in FACTS}
+        known = known.union(*map(facts_of, self.arrays))
         known |= {"position"} if self.variadic else set()
         reads = tuple(inspect.signature(function).parameters)[2:]
         unknown = [name for name in reads if name not in known]

@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from autodiff.engine.definition import Primitive
 
-__all__ = ["FACTS", "Plan", "Rule"]
+__all__ = ["Plan", "Rule", "facts_of"]
 
-FACTS = {"shape": (), "strides": None}
+_FACTS = {"shape": (), "strides": None}
 """What a rule may ask of an operand (``x_shape``) without keeping the array, and what it is told
 where the operand, a Python number or another library's array, has no such attribute."""
+
+
+def facts_of(operand: str) -> set[str]:
+    """Return the names by which a rule asks for what is known of an operand without its array."""
+    return {f"{operand}_{fact}" for fact in _FACTS}
 
 
 class Rule(NamedTuple):
@@ -83,7 +88,7 @@ def _compile_keep(primitive: Primitive, reads: list[str]) -> Callable[..., tuple
     sources = {"out": "out"}
     sources |= {name: f"options[{name!r}]" for name in primitive.options}
     sources |= {name: name for name in arrays}
-    for fact, default in FACTS.items():
+    for fact, default in _FACTS.items():
         ask = f"getattr({{}}, {fact!r}, {default})"
         each = f"tuple([{ask.format('x')} for x in {{}}])" if primitive.variadic else ask
         sources |= {f"{name}_{fact}": each.format(name) for name in arrays}
