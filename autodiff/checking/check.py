@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ Index = tuple[int, ...]
 
 _RELATIVE = 1e-10
 """The default rtol of gradients in float64: far above rounding, far below any real error."""
+
+_ATTEMPTS = 6
+"""How often to look for points without a kink between them, each time four times closer."""
 
 _SLOPE = 1.5
 """Between one, where a gradient is wrong, and two, where the Taylor remainder is right."""
@@ -96,7 +99,7 @@ class Checker:
             self.own = OwnPrecision(self, point, self._generator)
         self.scales = [_scale(x) for x in function.point]
         self.h = settings.h if settings.h is not None else default_step(self.epsilon)
-        self.noise = self._noise()
+        self.noise = self._noise(function.sample, function.center)
 
     def _wavering(self) -> float:
         """Return by how much two backward passes at the same point differ; 0 for rounding."""
@@ -109,45 +112,40 @@ class Checker:
                 worst = max(worst, largest)
         return worst
 
-    def _noise(self) -> Array:
-        """Measure the noise of f's values along a random direction of all variables."""
-        function = self.function
-        directions = [
-            self._generator.uniform(-1, 1, x.shape) * scale
-            for x, scale in zip(function.point, self.scales, strict=True)
-        ]
-        reach = self.h / 4
+    def _noise(self, at: Callable[[list[Array]], Sample], center: Sample) -> Array:
+        """Measure the noise of f's values along a random direction of all variables.
 
-        def samples(side: int) -> Iterator[Sample]:
-            for i in range(10):
-                t = side * reach * (4 + i)
-                yield function.sample(
-                    [x + t * d for x, d in zip(function.point, directions, strict=True)]
-                )
+        On either side of the point, as there may be a kink at it; the quieter side counts.
+        Where kinks are so near that both sides cross one, other directions and points that
+        are closer are tried: a noise taken too low would call right gradients wrong.
+        """
+        for attempt in range(_ATTEMPTS):
+            directions = [
+                self._generator.uniform(-1, 1, x.shape) * scale
+                for x, scale in zip(self.function.point, self.scales, strict=True)
+            ]
+            reach = self.h / 4 / 4**attempt
+            levels = []
+            for side in (-reach, reach):
+                samples = (at(self._moved(side * (4 + i), directions)) for i in range(10))
+                levels.append(noise_level(samples, center, self.epsilon))
+            known = [level for level in levels if level is not None]
+            if known:
+                return np.asarray(np.min(known, axis=0))
+        return np.asarray(self.epsilon * center.scale)
 
-        # On either side of the point, as there may be a kink at it; the quieter side counts.
-        levels = [noise_level(samples(side), function.center, self.epsilon) for side in (-1, 1)]
-        return np.asarray(np.minimum(*levels))
+    def _moved(self, t: float, directions: list[Array]) -> list[Array]:
+        return [x + t * d for x, d in zip(self.function.point, directions, strict=True)]
 
     @cached_property
     def output_noise(self) -> Array:
         """How far each number of the outputs may be off by rounding."""
-        function = self.function
-        directions = [
-            self._generator.uniform(-1, 1, x.shape) * scale
-            for x, scale in zip(function.point, self.scales, strict=True)
-        ]
-        center = numbers_of(function.outputs)
+        center = numbers_of(self.function.outputs)
 
-        def samples(side: int) -> Iterator[Sample]:
-            for i in range(10):
-                t = side * self.h / 4 * (4 + i)
-                moved = [x + t * d for x, d in zip(function.point, directions, strict=True)]
-                yield Sample(numbers_of(function.outputs_at(moved)), abs(center), frozenset())
+        def at(point: list[Array]) -> Sample:
+            return Sample(numbers_of(self.function.outputs_at(point)), abs(center), frozenset())
 
-        known = Sample(center, abs(center), frozenset())
-        levels = [noise_level(samples(side), known, self.epsilon) for side in (-1, 1)]
-        return np.asarray(np.minimum(*levels))
+        return self._noise(at, Sample(center, abs(center), frozenset()))
 
     # -- one line ---------------------------------------------------------------------------
 

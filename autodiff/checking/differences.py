@@ -257,24 +257,21 @@ def _least(found: list[Estimate]) -> Estimate:
     return Estimate(value, errors[chosen, columns], step, crossed, True)
 
 
-def noise_level(samples: Iterable[Sample], center: Sample, epsilon: float) -> Array:
+def noise_level(samples: Iterable[Sample], center: Sample, epsilon: float) -> Array | None:
     """Measure how far values of f are off by rounding.
 
     Values at equidistant, close points are a polynomial of low degree plus noise; sixth
     differences leave the noise, which they amplify by a known factor (Hamming's difference
     table; Moré & Wild, "Estimating Computational Noise", SIAM J. Sci. Comput. 33, 2011).
-    Never less than the rounding of the terms that are summed. Where the points are known to
-    lie on several smooth pieces nothing can be said and that lower bound is returned.
+    Never less than the rounding of the terms that are summed. None where the points are known
+    to lie on several smooth pieces, or f is not finite at them: they say nothing then.
     """
-    floor = epsilon * center.scale
     taken = list(samples)
-    if len({sample.crossed for sample in taken}) > 1:
-        return np.asarray(floor)
     values = np.array([sample.values for sample in taken])
-    if not np.isfinite(values).all():
-        return np.asarray(floor)
+    if len({sample.crossed for sample in taken}) > 1 or not np.isfinite(values).all():
+        return None
     levels = []
     for order in (4, 5, 6):
         gain = factorial(2 * order) / factorial(order) ** 2
         levels.append(np.sqrt(np.square(np.diff(values, order, axis=0)).mean(axis=0) / gain))
-    return np.asarray(np.maximum(floor, 2 * np.min(levels, axis=0)))
+    return np.asarray(np.maximum(epsilon * center.scale, 2 * np.min(levels, axis=0)))

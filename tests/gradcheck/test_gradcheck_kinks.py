@@ -259,3 +259,17 @@ def test_a_wrong_rule_is_named_beside_entries_at_its_kink():
         assert not report.ok
         assert report.guilty is not None
         assert (report.guilty.operation, report.guilty.at_kink) == ("doubled", False)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kinks_on_every_side_do_not_hide_the_noise(seed):
+    """Where all lines of points cross kinks, the noise is looked for closer by.
+
+    The function's value cancels, so that its own rounding says nothing of its noise.
+    """
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((3000, 5)), rng.uniform(-1, 1, 3000)
+    w = rng.standard_normal(5)
+    level = np.maximum(a @ w + b, 0).sum() * (1 - 1e-9)
+    report = ad.gradcheck(lambda w: ad.relu(a @ w + b).sum() - level, w, raises=False)
+    assert report.ok, report
