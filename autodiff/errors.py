@@ -218,12 +218,6 @@ _REMEDIES = [
         "Make the shapes fit (see reshape, expand_dims, permute_dims) and check the options.",
     ),
     _Remedy(OverflowError, (), DomainError, "Give a value that fits the dtype, or cast first."),
-    _Remedy(
-        TypeError,
-        ("NoneType",),
-        DTypeError,
-        "None is no operand: give a tensor, an ndarray or a number.",
-    ),
     _Remedy(TypeError, ("not understood",), DTypeError, "Give a dtype, such as autodiff.float32."),
     _Remedy(
         TypeError, (), DTypeError, "Cast the operands with .astype(dtype), and check the options."

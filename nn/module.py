@@ -224,7 +224,7 @@ class Module(Checked):
                     inner = f"{name}.{path}" if path else name
                     message = f"{kind}.{name} would make the {kind} a part of itself, as {inner}"
                     raise ad.GraphError(f"{message}. Keep what is no part in a tuple: (module,).")
-        if isinstance(value, Module) or isinstance(former, Module):
+        if isinstance(value, Module) or isinstance(former, Module) or name == "__class__":
             _Structure.version += 1
         super().__setattr__(name, value)
 

@@ -153,6 +153,22 @@ def test_large_arrays_give_what_their_rows_give(name, transposed, dtype):
     np.testing.assert_allclose(whole.grad.tolist(), [r.grad.tolist() for r in rows], **close)
 
 
+@pytest.mark.parametrize("size", [2_500, 40_000])
+@pytest.mark.parametrize("name", [*ALL, "gelu tanh", "erf", "erfc"])
+def test_second_derivatives_of_large_arrays_are_those_of_their_rows(name, size):
+    function = {"gelu tanh": lambda x: ad.gelu(x, "tanh")}.get(name) or getattr(ad, name)
+
+    def second(array):
+        x = ad.tensor(array, requires_grad=True)
+        (slope,) = ad.grad((function(x) ** 2).sum(), x, create_graph=True)
+        slope.sum().backward()
+        return x.grad.numpy()
+
+    array = np.random.default_rng(1).standard_normal(size)
+    rows = [second(row) for row in array.reshape(-1, 500)]
+    np.testing.assert_allclose(second(array), np.concatenate(rows), rtol=1e-12, atol=1e-14)
+
+
 def test_gelu_has_two_forms():
     x = ad.tensor([-1.0, 0.5])
     assert ad.gelu(x).tolist() != ad.gelu(x, "tanh").tolist()

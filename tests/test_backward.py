@@ -1093,6 +1093,30 @@ def test_release_copies_only_what_others_hold():
     assert isinstance(release(np.float64(1.0)), np.ndarray)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: (ad.stack([x.sum(axis=0), ad.ones(4)]) ** 2).sum(),
+        lambda x: x.sum(),
+        lambda x: (ad.flip(x) ** 2).sum(),
+        lambda x: (ad.cumulative_sum(x, axis=1) ** 2).sum(),
+        lambda x: ad.real(x.astype("complex128") * (2 + 1j)).sum(),
+        lambda x: (x.mT @ ad.ones((3, 2))).sum(),
+    ],
+    ids=["broadcast", "of a number", "flip", "cumulative_sum", "real", "transpose"],
+)
+def test_a_grad_is_an_array_of_its_own(call):
+    """Never a view that shows an element twice, or backwards, or half of each."""
+    x = ad.tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    call(x).backward()
+    grad = x.grad.numpy()
+    assert grad.flags.writeable
+    assert grad.flags.forc
+    assert grad.base is None or (grad.base.base is None and grad.base.nbytes == grad.nbytes)
+    grad[0, 0] = 5.0
+    assert np.count_nonzero(grad == 5.0) == 1 + np.count_nonzero(grad.ravel()[1:] == 5.0)
+
+
 def test_a_pass_that_a_hook_breaks_frees_nothing():
     x = ad.tensor(np.ones(3), requires_grad=True)
     y = (x * x).sum()

@@ -263,15 +263,18 @@ def noise_level(samples: Iterable[Sample], center: Sample, epsilon: float) -> Ar
     Values at equidistant, close points are a polynomial of low degree plus noise; sixth
     differences leave the noise, which they amplify by a known factor (Hamming's difference
     table; Moré & Wild, "Estimating Computational Noise", SIAM J. Sci. Comput. 33, 2011).
-    Never less than the rounding of the terms that are summed. None where the points are known
-    to lie on several smooth pieces, or f is not finite at them: they say nothing then.
+    Never less than the rounding of the terms that are summed, and that where f is not finite.
+    None where the points are known to lie on several smooth pieces: they say nothing then.
     """
+    floor = epsilon * center.scale
     taken = list(samples)
     values = np.array([sample.values for sample in taken])
-    if len({sample.crossed for sample in taken}) > 1 or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
+        return np.asarray(floor)
+    if len({sample.crossed for sample in taken}) > 1:
         return None
     levels = []
     for order in (4, 5, 6):
         gain = factorial(2 * order) / factorial(order) ** 2
         levels.append(np.sqrt(np.square(np.diff(values, order, axis=0)).mean(axis=0) / gain))
-    return np.asarray(np.maximum(epsilon * center.scale, 2 * np.min(levels, axis=0)))
+    return np.asarray(np.maximum(floor, 2 * np.min(levels, axis=0)))

@@ -70,6 +70,8 @@ def _misfit(
 
 def _foreign(primitive: Primitive, operands: tuple[Any, ...], operand: Any) -> Any:
     """Return what an operand that is no tensor becomes; an error names all operands."""
+    if operand is None and None in primitive.optional and operands[0] is not None:
+        return None
     try:
         return constant(operand)
     except DTypeError as error:

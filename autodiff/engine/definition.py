@@ -82,7 +82,7 @@ class Primitive:
         self.options = {p.name: p.default for p in options}
         self._sort = Sorter(name, operands, options)
         reserved = {"xp", "g", "out", "options"} | ({"position"} if self.variadic else set())
-        reserved &= {*self.arrays, *self.options}
+        reserved = reserved.union(*map(facts_of, self.arrays)) & {*self.arrays, *self.options}
         if reserved:
             message = f"primitive {name}: the parameter names {sorted(reserved)} are reserved"
             raise OptionError(message)

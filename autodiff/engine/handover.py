@@ -86,27 +86,32 @@ def _count_sole_holders() -> tuple[int, int]:
 _SOLE_HOLDERS = _count_sole_holders()
 
 
+def _shows_all(g: Any, base: Any) -> bool:
+    """Tell whether a view shows every element of an array once, as a transpose does."""
+    return (
+        type(base) is np.ndarray
+        and base.base is None
+        and base.size == g.size
+        and base.dtype == g.dtype
+        and g.flags.forc  # no element twice, none backwards
+        and g.flags.writeable
+    )
+
+
 def release(g: Any) -> Any:
     """Return an array, or a tensor, that nothing else refers to.
 
     A rule may well return the upstream gradient itself, a view of it or a saved array;
     none of them may become a ``.grad``. So a copy is returned, except of an array that
-    is held by the dictionary and the variable of the caller alone; or of a view, as a
-    transpose is, of the whole of an array that is held by the view alone.
+    is held by the dictionary and the variable of the caller alone; or of a view of the whole
+    of such an array, which is held by the view alone.
     """
     if type(g) is np.ndarray:
         holders, holders_of_base = _holders(g)
-        base = g.base
-        if holders <= _SOLE_HOLDERS[0] and (
-            base is None
-            or (
-                type(base) is np.ndarray
-                and base.base is None
-                and base.size == g.size
-                and holders_of_base <= _SOLE_HOLDERS[1]
-            )
-        ):
-            return g
+        if holders <= _SOLE_HOLDERS[0]:
+            base = g.base
+            if base is None or (holders_of_base <= _SOLE_HOLDERS[1] and _shows_all(g, base)):
+                return g
     return _copy(g)
 
 

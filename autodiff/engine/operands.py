@@ -32,7 +32,7 @@ def constant(value: Any) -> Any:
     Python scalars stay as they are, because they are weak in promotions; lists take the
     default dtypes; arrays pass through.
     """
-    if value is None or type(value) in _SCALARS:
+    if type(value) in _SCALARS:
         return value
     if isinstance(value, _ARRAYS):
         if value.dtype.kind not in "biufc" or isinstance(value, np.ma.MaskedArray):
@@ -54,7 +54,8 @@ def constant(value: Any) -> Any:
             return plain(value)
     kind = type(value)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-    message = f"an operand of type {name} is neither a tensor nor a number"
+    what = "that is None" if value is None else f"of type {name}"
+    message = f"an operand {what} is neither a tensor nor a number"
     if callable(getattr(value, "numpy", None)):  # another library's, maybe with a graph of its own
         raise DTypeError(f"{message} of this library. Give its array: .numpy().")
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")

@@ -9,6 +9,8 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
+import numpy as np
+
 from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import OptionError
 from autodiff.namespace import Namespace
@@ -452,17 +454,21 @@ hardswish.branches(by_knots(-3.0, 3.0))
 
 def _above(xp: Namespace, x: Array) -> Array:
     """max(x, 0)."""
-    return _extreme(xp, xp.maximum, x)
+    return _beside_zeros(xp.maximum, x) if _is_large(x) else xp.maximum(x, 0)
 
 
 def _below(xp: Namespace, x: Array) -> Array:
     """min(x, 0)."""
-    return _extreme(xp, xp.minimum, x)
+    if _is_large(x):
+        return _beside_zeros(xp.minimum, x)
+    return x.clip(-math.inf, 0) if x.dtype.kind == "f" else xp.minimum(x, 0)
 
 
-def _extreme(xp: Namespace, choose: Any, x: Array) -> Array:
+def _is_large(x: Array) -> bool:
+    return type(x) is np.ndarray and x.size >= 2_000 and x.dtype.kind == "f"
+
+
+def _beside_zeros(choose: Any, x: Array) -> Array:
     """Choose between x and 0: NumPy compares with many zeros twice as fast as with the number."""
-    if x.dtype.kind != "f" or x.size < 2_000:
-        return choose(x, 0)
-    zeros = xp.zeros_like(x)
+    zeros = np.zeros_like(x)
     return choose(x, zeros, out=zeros)

@@ -93,7 +93,7 @@ def diag(xp: Namespace, x: Array, /, k: int = 0) -> Any:
 def _with_axes(name: str, x: Array) -> Array:
     if x.ndim:
         return x
-    message = f"{name}({describe(x)}): a number has no diagonals"
+    message = f"{name}(x: {describe(x)}): a number has no diagonals"
     raise ShapeError(f"{message}. Give matrices, of shape (..., M, N).")
 
 

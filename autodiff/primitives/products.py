@@ -113,12 +113,12 @@ def _(xp: Namespace, g: Array, x1: Array, x2_shape: tuple[int, ...], x2_strides:
 
 
 def _laid_out(x1: Array, x2: Array, strides: Strides) -> Array:
-    """Multiply; lay the product out in memory by columns if these strides do.
+    """Multiply; lay the product out in memory by columns if these strides are by columns.
 
     So the gradient of a weight ``(out, in)`` that was used as ``x @ weight.mT`` lies as the
     weight does: an update that reads the one by rows, the other by columns, is 5 times slower.
     """
-    if strides is not None and strides[-2] < strides[-1]:
+    if strides is not None and 0 < strides[-2] < strides[-1]:
         return (x2.mT @ x1.mT).mT
     return x1 @ x2
 

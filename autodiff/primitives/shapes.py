@@ -145,6 +145,9 @@ def matrix_transpose(xp: Namespace, x: Array, /) -> Array:
     >>> ad.matrix_transpose(ad.zeros((5, 2, 3))).shape
     (5, 3, 2)
     """
+    if x.ndim < 2:
+        message = f"matrix_transpose(x: {describe(x)}): the operand has {x.ndim} axes, not two"
+        raise ShapeError(f"{message} or more. Insert one with expand_dims.")
     return x.mT
 
 

@@ -182,7 +182,8 @@ class Optimizer(Checked):
                 if name not in state:
                     state[name] = ad.full_like(parameter.detach(), value)
             remembered = [state[name] for name in memory]
-            for weights, slope, *part in _blocks([parameter, gradient, *remembered]):
+            whole = [parameter.detach(), gradient.detach(), *remembered]
+            for weights, slope, *part in _blocks(whole):
                 along = -slope if maximize else slope
                 if decay and decoupled:
                     weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
@@ -280,7 +281,7 @@ def _blocks(arrays: list[ad.Tensor]) -> list[list[ad.Tensor]]:
     if size <= _BLOCK:
         return [arrays]
     length = arrays[0].shape[0]
-    rows = -(-length // -(-size // _BLOCK))
+    rows = math.ceil(length / math.ceil(size / _BLOCK))
     parts = [slice(start, start + rows) for start in range(0, length, rows)]
     return [[array[part] for array in arrays] for part in parts]
 
@@ -310,7 +311,8 @@ def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
         value = options[name]
-        real = type(value) is float or isinstance(value, Real)  # which takes its time
+        # The second test, of an abstract class, is slow.
+        real = type(value) is float or isinstance(value, Real)
         if not real or not least <= value < math.inf:
             message = f"{optimizer}: {name} is {value!r}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")

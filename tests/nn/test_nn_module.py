@@ -135,6 +135,16 @@ def test_submodules_that_are_replaced_or_unknown_still_have_a_scope():
     assert Hidden()(ad.ones(2)).node.scope == ("Hidden", "Linear")
 
 
+def test_scopes_follow_a_module_that_changes_its_class():
+    class Other(nn.Linear):
+        pass
+
+    model = nn.Sequential(nn.Linear(2, 2))
+    model(ad.ones(2))
+    model[0].__class__ = Other
+    assert model(ad.ones(2)).node.scope == ("Sequential", "0: Other")
+
+
 def test_scopes_close_when_forward_raises():
     class Broken(nn.Module):
         def forward(self, x):
