@@ -2,7 +2,7 @@
 
 A step runs forward, backward and the update (SGD for the perceptron, Adam for the others),
 and returns the loss. All start from the same weights and data, in float32. A system whose
-packages are not installed raises ImportError.
+packages are not installed raises ImportError; one that has no such model NotImplementedError.
 """
 
 from __future__ import annotations
@@ -196,6 +196,46 @@ def mygrad(model: Model) -> Step:
     return step
 
 
+def by_hand(model: Model) -> Step:
+    """NumPy without a graph: the perceptron's derivative as a person writes it, in place."""
+    import autodiff  # noqa: F401 - whose allocator keeps freed memory: here the same
+
+    if not isinstance(model, Perceptron):
+        raise NotImplementedError
+    arrays = list(make_weights(model).values())
+    layers = list(zip(arrays[::2], arrays[1::2], strict=True))
+    x, target = make_data(model)
+    entries = np.arange(len(target)), target
+
+    def step() -> float:
+        inputs = [x]
+        for i, (weight, bias) in enumerate(layers):
+            y = inputs[-1] @ weight.T
+            y += bias
+            if i < len(layers) - 1:
+                np.maximum(y, 0, out=y)
+            inputs.append(y)
+        logits = inputs.pop()
+        logits -= logits.max(axis=1, keepdims=True)
+        g = np.exp(logits)
+        total = g.sum(axis=1, keepdims=True)
+        loss = np.log(total[:, 0]).mean() - logits[entries].mean()
+        g /= total
+        g[entries] -= 1
+        g /= np.float32(len(target))
+        for i, (weight, bias) in reversed(list(enumerate(layers))):
+            slope, offset = g.T @ inputs[i], g.sum(axis=0)
+            if i:
+                g = g @ weight
+                g *= inputs[i] > 0
+            slope *= np.float32(RATE)
+            np.subtract(weight, slope, out=weight)
+            np.subtract(bias, np.float32(RATE) * offset, out=bias)
+        return float(loss)
+
+    return step
+
+
 def matmuls(model: Model) -> Step:
     """The matrix products alone, in NumPy, forward and backward: the floor of them all."""
     import autodiff as ad
@@ -231,6 +271,7 @@ SYSTEMS: dict[str, Callable[[Model], Step]] = {
     "PyTorch, fused layers": torch_layers,
     "HIPS autograd": hips,
     "MyGrad": mygrad,
+    "NumPy by hand": by_hand,
     "matmuls alone (NumPy)": matmuls,
 }
 

@@ -70,10 +70,10 @@ def serve(system: str, model: str) -> None:
     """Be a worker: say the first loss and the memory; then, for each line, the time."""
     try:
         SYSTEMS[system](SMALL)()  # imports and thread pools do not count
-    except ImportError:
+        step = SYSTEMS[system](MODELS[model])
+    except (ImportError, NotImplementedError):
         print("null", flush=True)
         return
-    step = SYSTEMS[system](MODELS[model])
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what making the model has left free is not held
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
