@@ -207,6 +207,12 @@ _REMEDIES = [
     ),
     _Remedy(
         ValueError,
+        ("axes don't match array",),
+        ShapeError,
+        "Give every axis once, in the new order; swapaxes exchanges two.",
+    ),
+    _Remedy(
+        ValueError,
         ("broadcast together with shapes",),
         ShapeError,
         "Make the shapes equal or 1, axis by axis from the right (see reshape, expand_dims).",
@@ -310,6 +316,9 @@ def typed_calls(callee: F) -> F:
                 operands = args[own:] if own and callee.__name__.startswith("__") else args
                 given = ", ".join(map(describe, operands)) or "nothing"
                 text = f"{called}() {misfit}{options_here(named, signature.parameters)}"
+                sizes = len(operands) > 1 and all(isinstance(size, int) for size in operands)
+                if sizes and "shape" in signature.parameters:
+                    text += f"; a shape is one argument, such as {operands}"
                 message = f"{text}: called on {given}; its signature is {called}{bare}"
                 raise OptionError(message) from error
             raise

@@ -27,6 +27,7 @@ from nn import (
     transformer,
     utils,
 )
+from nn import names as _names
 from nn.activations import *
 from nn.attention import *
 from nn.containers import *
@@ -71,3 +72,11 @@ __all__ += saving.__all__
 __all__ += seq2seq.__all__
 __all__ += training.__all__
 __all__ += transformer.__all__
+
+
+def __getattr__(name: str) -> object:
+    if name in functional.__all__:
+        said = f"; it is nn.functional.{name}"
+    else:
+        said = _names.called_here(name, _names.LAYERS)
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{said}", name=name)

@@ -58,6 +58,7 @@ from nn.losses import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from nn.names import FUNCTIONS, called_here
 from nn.normalization import batch_norm, group_norm, layer_norm, rms_norm
 from nn.pooling import (
     adaptive_avg_pool1d,
@@ -130,3 +131,8 @@ __all__ = [
     "threshold",
     "triplet_margin_loss",
 ]
+
+
+def __getattr__(name: str) -> object:
+    said = called_here(name, FUNCTIONS)
+    raise AttributeError(f"module 'nn.functional' has no attribute {name!r}{said}", name=name)

@@ -126,7 +126,10 @@ class Module(Checked):
 
     @checked
     def __init__(self) -> None:
-        """Do nothing: a subclass may call it or not, and takes no arguments without its own."""
+        """Make the module; its class says what each argument is.
+
+        This one takes none and does nothing: a subclass may call it or not.
+        """
 
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ARG002
         """Compute the output: what a subclass defines."""
@@ -440,7 +443,10 @@ class Module(Checked):
             kind = None
         if kind is None or kind.kind != "f":
             message = f"{type(self).__name__}.to: {dtype!r} is no real floating dtype"
-            raise ad.DTypeError(f"{message}. Give autodiff.float32, for example.")
+            message = f"{message}. Give autodiff.float32, for example."
+            if isinstance(dtype, str) and dtype.partition(":")[0] in ("cpu", "cuda", "mps"):
+                message = f"{message} Tensors live on the CPU: leave the device out."
+            raise ad.DTypeError(message)
         for tensor in [*self.parameters(), *self.buffers()]:
             if tensor.dtype.kind == "f" and tensor.dtype != kind:
                 _cast(tensor, kind)

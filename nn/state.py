@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,9 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     kind = type(module).__name__
     if not isinstance(saved, Mapping):
         message = f"load_state_dict: a {type(saved).__name__} is no state of a {kind}"
-        raise StateDictError(f"{message}. Give a mapping of names to arrays, as state_dict() does.")
+        read = " A file is read with nn.load(path)." if isinstance(saved, str | os.PathLike) else ""
+        message = f"{message}. Give a mapping of names to arrays, as state_dict() does.{read}"
+        raise StateDictError(message)
     if str(saved.get("format")).startswith("autodiff trainer"):
         message = (
             f"load_state_dict: this is a Trainer's checkpoint, not the state of a {kind} alone"

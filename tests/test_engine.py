@@ -653,6 +653,7 @@ def test_a_type_error_of_a_users_function_stays_as_it_is():
         (lambda x: ad.concat([x, None]), ad.DTypeError, "an operand that is None"),
         (lambda _: ad.clip(None, 0, 1), ad.DTypeError, "an operand that is None"),
         (lambda x: ad.matrix_transpose(x[0]), ad.ShapeError, "matrix_transpose.*expand_dims"),
+        (lambda x: x[None].transpose(0, 1), ad.ShapeError, "swapaxes exchanges two"),
         (lambda x: ad.tril(x.sum()), ad.ShapeError, "Give matrices"),
         (
             lambda x: ad.dot(x, x),

@@ -793,6 +793,12 @@ def test_names_of_others_lead_to_ours():
     assert not [name for name in names.MODULE if hasattr(ad, name)]
 
 
+@pytest.mark.parametrize("function", [ad.zeros, ad.ones, ad.empty])
+def test_a_shape_is_one_argument(function):
+    with pytest.raises(ad.OptionError, match=r"a shape is one argument, such as \(2, 3\)"):
+        function(2, 3)
+
+
 def test_attributes_of_others_lead_to_ours():
     x = ad.tensor(X)
     said = "'Tensor' object has no attribute 'unsqueeze'; it is expand_dims(axis) here"

@@ -248,7 +248,11 @@ def _check_indices(operation: str, logits: ad.Tensor, target: ad.Tensor, axis: i
         problem = f"{problem}. Give integers, or floats of the input's shape."
     else:
         misfit = ad.ShapeError
-        problem = f"the class indices do not fit the logits. Give a target of shape {labels}."
+        problem = f"the class indices do not fit the logits. Give a target of shape {labels}"
+        if shape == logits.shape[:-1]:
+            flat = f"input.reshape((-1, {logits.shape[-1]})) and target.reshape(-1)"
+            problem = f"{problem}; or, if the classes are the last axis, {flat}"
+        problem = f"{problem}."
     raise misfit(f"{_describe(operation, logits, target)}: {problem}")
 
 

@@ -169,11 +169,13 @@ class Trainer(Stepping):
             A :class:`DataLoader`, a list of batches, anything that can be gone through anew
             for every epoch.
         epochs : int
-            How many. Those of an interrupted fit count among them.
+            How many. Those of a fit that is resumed count among them.
         validation : iterable of batches, optional
             Evaluated after every epoch.
         resume : bool
-            Whether to load the checkpoint first, if there is one.
+            Whether to load the checkpoint first, if there is one, and go on with the fit that
+            wrote it: one that was at its end does the epochs that it is short of, one that was
+            stopped early does none. Another ``fit``, without ``resume``, then trains on.
 
         Returns
         -------

@@ -189,6 +189,8 @@ def test_an_early_stop_is_remembered(tmp_path):
     assert len(first.history) == 3
     assert_same_run(second, first)
     assert second.callbacks[0].best_epoch == 1
+    second.fit(shuffled(), 9)  # begins anew, from there
+    assert len(second.history) == 6
 
 
 def test_resuming_without_a_checkpoint():
