@@ -407,9 +407,9 @@ def _widths(
     """Return how much is put before and behind each axis."""
     widths = []
     for n, k, s, p, d in zip(x.shape[2:], size, stride, padding, dilation, strict=True):
-        free = n + 2 * p - d * (k - 1) - 1  # how far the first window can move
+        free = n + 2 * p - d * (k - 1) - 1  # how far the first window can move, if it fits
         after = p
-        if ceil_mode and free >= 0:
+        if ceil_mode and free > -s:
             last = -(free // -s) * s  # where the last window starts
             if last >= n + p:  # it would see the padding behind the end alone
                 last -= s

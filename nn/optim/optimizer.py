@@ -242,10 +242,14 @@ class Optimizer(Checked):
             for number, parameter in zip(other["params"], group["params"], strict=True):
                 found = state_dict["state"].get(number)
                 if found is not None:
+                    known = {name: value for name, value in found.items() if value is not None}
+                    missing = [name for name in self.memory(changed) if name not in known]
+                    if known and missing:
+                        message = f"{self._name}: the state of parameter {number} has no"
+                        raise ad.OptionError(f"{message} {missing[0]!r}. Load a whole state.")
                     state[parameter] = {
                         name: self.restored(name, value, parameter, changed)
-                        for name, value in found.items()
-                        if value is not None
+                        for name, value in known.items()
                     }
         for group, changed in zip(self.param_groups, options, strict=True):
             group.update(changed)

@@ -117,6 +117,16 @@ class LRScheduler(Resumable):
         """Return the rate at step t of a group that began with ``base``, by its index."""
         raise NotImplementedError(f"{type(self).__name__} does not define rate.")
 
+    def following(self, lr: float, base: float, t: float, index: int) -> float:
+        """Return the rate at step t + 1 of a group whose rate is ``lr`` after step t."""
+        new = self.rate(base, t + 1, index)
+        if self.absolute:
+            return new
+        old = self.rate(base, t, index) if t >= 0 else base
+        if old in (lr, self.floor):
+            return new
+        return self.floor + (lr - self.floor) * (new - self.floor) / (old - self.floor)
+
     @typed
     def step(self, epoch: float | None = None) -> None:
         """Go to the next step, or to one that is named, and set the groups' rates."""
@@ -126,11 +136,7 @@ class LRScheduler(Resumable):
         for i, (group, base) in enumerate(
             zip(self.optimizer.param_groups, self.base_lrs, strict=True)
         ):
-            lr, new = group["lr"], self.rate(base, now, i)
-            if not (self.absolute or named):
-                old = self.rate(base, former, i) if former >= 0 else base
-                if lr != old != self.floor:
-                    new = self.floor + (lr - self.floor) * (new - self.floor) / (old - self.floor)
+            new = self.rate(base, now, i) if named else self.following(group["lr"], base, former, i)
             rates.append(new)
         for new in rates:
             check_at_least(type(self).__name__, {"the rate": new}, 0, "the rate")
@@ -465,8 +471,6 @@ class SequentialLR(LRScheduler):
     [0.5]
     """
 
-    absolute = True
-
     def __init__(
         self,
         optimizer: Optimizer,
@@ -483,9 +487,19 @@ class SequentialLR(LRScheduler):
 
     def rate(self, base: float, t: float, index: int) -> float:
         """Return the rate of the schedule whose turn it is."""
+        schedule, start = self._turn(t)
+        return schedule.rate(base, t - start, index)
+
+    def following(self, lr: float, base: float, t: float, index: int) -> float:
+        """Let the schedule whose turn it is go on from the rate; each begins with its own."""
+        schedule, start = self._turn(t + 1)
+        if t + 1 == start:
+            return schedule.rate(base, 0, index)
+        return schedule.following(lr, base, t - start, index)
+
+    def _turn(self, t: float) -> tuple[LRScheduler, int]:
         turn = bisect_right(self._milestones, t)
-        start = self._milestones[turn - 1] if turn else 0
-        return self._schedulers[turn].rate(base, t - start, index)
+        return self._schedulers[turn], self._milestones[turn - 1] if turn else 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, the schedules' among it."""

@@ -117,6 +117,17 @@ class Seq2Seq(Module):
             )
         return number
 
+    def _check_known(self, target: ad.Tensor) -> None:
+        """Raise unless the vocabulary has every token; the decoder does not read the last one."""
+        size = self.decoder.vocabulary_size
+        unknown = target[(target < 0) | (target >= size)]
+        if unknown.size:
+            message = f"{self.location()}: the target has the token {unknown[0].item()}"
+            raise ad.DomainError(
+                f"{message}, the decoder a vocabulary of {size}. Give tokens from 0 to {size - 1}, "
+                "and target_lengths where there is padding."
+            )
+
     def _ratio(self, ratio: Any) -> float:
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             message = f"{self.location()}: teacher_forcing is {ratio!r}"
@@ -156,6 +167,7 @@ class Seq2Seq(Module):
         if target_lengths is not None:
             counts = ad.asarray(as_lengths(self, target_lengths, batch, length), dtype=ad.int64)
             target = ad.where(ad.arange(length) < counts[:, None], target, self.end)
+        self._check_known(target)
         ratio = 1.0
         if self.training:
             given = self.teacher_forcing
@@ -179,7 +191,6 @@ class Seq2Seq(Module):
         """Run step by step, each reading a given token or the model's own."""
         decoder = self.decoder
         batch, length = inputs.shape
-        decoder.embedding(inputs)  # a token that is not in the vocabulary is found at once
         forced = ad.random.bernoulli(ratio, (length, batch)).astype(bool)
         advance, carried = decoder.begin(state, memory)
         rows: list[ad.Tensor] = []

@@ -77,7 +77,7 @@ class Stepping(Run):
         randomness: dict[str, Any] | None = random_state(self.model)
         buffers = [(name, own, own.clone()) for name, own in self.model.named_buffers()]
         try:
-            group = list(itertools.islice(batches, self.accumulate))
+            group, position = self._taken(data, batches)
             if not group:
                 return False
             means = Means(self._means.state_dict())
@@ -90,8 +90,7 @@ class Stepping(Run):
                 self.history.losses.append(loss)
                 self.step += 1
                 self._batch += len(group)
-                if hasattr(data, "state_dict"):
-                    self._position = data.state_dict()
+                self._position = position
                 self.optimizer.zero_grad()
                 randomness = None  # from here on the step is done
                 self._call("on_step_end")
@@ -107,6 +106,19 @@ class Stepping(Run):
                 self.optimizer.zero_grad()
             raise
         return True
+
+    def _taken(self, data: Any, batches: Iterator[Any]) -> tuple[list[Any], Any]:
+        """Return the batches of a step, and the data's position behind the last of them.
+
+        Behind a short group the data are asked for a batch that there is not, and are at the
+        next epoch then.
+        """
+        group, position = [], None
+        for batch in itertools.islice(batches, self.accumulate):
+            group.append(batch)
+            if hasattr(data, "state_dict"):
+                position = data.state_dict()
+        return group, position
 
     def _update(self, group: list[Any], loss: float) -> None:
         """Let the optimiser step; LBFGS asks for the loss at other places on its way."""

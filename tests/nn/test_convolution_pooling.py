@@ -74,6 +74,8 @@ MAX_POOLS = [
     ((2, 3, 8, 9), (3, 1), {"dilation": 2, "padding": 1}),
     ((2, 3, 8, 9), (3,), {"stride": 2, "ceil_mode": True}),
     ((2, 3, 7, 5), (2,), {"ceil_mode": True, "padding": 1}),
+    ((2, 3, 3, 5), (4, 2), {"ceil_mode": True}),  # a window larger than the image
+    ((2, 3, 7, 6), (4,), {"dilation": 2, "ceil_mode": True}),
     ((0, 3, 4, 4), (2,), {}),
     ((2, 3, 9), (2,), {}),
     ((3, 9), (3, 2), {"padding": 1, "ceil_mode": True}),
@@ -101,6 +103,8 @@ AVG_POOLS = [
     ((2, 3, 7, 5), (2,), {"ceil_mode": True, "padding": 1}),
     ((2, 3, 7, 5), (3,), {"ceil_mode": True, "padding": 1, "count_include_pad": False}),
     ((2, 3, 7, 5), (3,), {"ceil_mode": True, "padding": 1, "divisor_override": 5}),
+    ((2, 3, 3, 5), (4, 2), {"ceil_mode": True}),
+    ((2, 3, 2, 3), (4,), {"ceil_mode": True, "padding": 1, "count_include_pad": False}),
     ((2, 3, 9), (2,), {}),
     ((3, 9), (3, 2), {"padding": 1, "ceil_mode": True}),
 ]

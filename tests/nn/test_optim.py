@@ -465,6 +465,10 @@ def test_foreign_state_is_refused():
     with pytest.raises(ad.ShapeError, match=r"exp_avg is \(2,\) float32, its parameter \(3,\)"):
         other.load_state_dict(optimizer.state_dict())
     assert other.state == {}
+    half = optimizer.state_dict()
+    del half["state"][0]["exp_avg_sq"]
+    with pytest.raises(ad.OptionError, match=r"state of parameter 0 has no 'exp_avg_sq'"):
+        optim.Adam([p]).load_state_dict(half)
     with pytest.raises(ad.OptionError, match=r"SGD: a saved group has no 'momentum'"):
         optim.SGD([nn.Parameter([1.0, 2.0])]).load_state_dict(optimizer.state_dict())
     with pytest.raises(ad.OptionError, match="Use Adam, whose decay is a penalty"):

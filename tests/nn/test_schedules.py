@@ -132,8 +132,14 @@ def one_after_another(library, optimizer):
     ]
 
 
+def a_sequence_in_a_chain(library, optimizer):
+    parts = [library.StepLR(optimizer, 100), library.ExponentialLR(optimizer, gamma=0.9)]
+    sequence = library.SequentialLR(optimizer, parts, milestones=[7])
+    return library.ChainedScheduler([sequence, library.MultiStepLR(optimizer, [4, 9], gamma=0.1)])
+
+
 @with_torch
-@pytest.mark.parametrize("build", [warm_up, chained, one_after_another])
+@pytest.mark.parametrize("build", [warm_up, chained, one_after_another, a_sequence_in_a_chain])
 def test_several_schedules_are_pytorchs(build):
     Both(build).run()
 
@@ -176,6 +182,16 @@ def test_a_rate_that_the_user_changed_is_scaled_as_pytorchs(name):
     both.run(4)
     for optimizer in (both.mine, both.other):
         optimizer.param_groups[0]["lr"] *= 0.3
+    both.run(8)
+
+
+@with_torch
+def test_a_rate_that_the_user_changed_is_scaled_in_a_sequence_as_pytorchs():
+    both = Both(warm_up)
+    for steps in (4, 8, 20, 16):  # in every part, and across the milestones
+        both.run(steps)
+        for optimizer in (both.mine, both.other):
+            optimizer.param_groups[0]["lr"] *= 0.3
     both.run(8)
 
 

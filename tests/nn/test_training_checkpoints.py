@@ -163,6 +163,32 @@ def test_a_run_that_was_killed_goes_on_byte_for_byte(data, options, tmp_path):
         assert_same_run(other, whole)
 
 
+class Stopper(list):
+    """Validation batches that end the run, as a kill would, after some epochs."""
+
+    def __iter__(self):
+        if not self:
+            raise Kill
+        return iter([self.pop()])
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("accumulate", [3, 4, 7])  # of 6 batches: the last step is short, but for 3
+def test_an_epoch_whose_last_step_is_short_is_not_repeated(data, accumulate, tmp_path):
+    seed_everything()
+    whole = build(tmp_path / "whole", accumulate=accumulate)
+    whole.fit(DATA[data](), 3)
+    seed_everything()
+    one = build(tmp_path / "run", accumulate=accumulate)
+    with pytest.raises(Kill):
+        one.fit(DATA[data](), 3, validation=Stopper(lists()[:1]))
+    resumed = build(tmp_path / "run", seed=9, accumulate=accumulate)
+    resumed.fit(DATA[data](), 3, resume=True)
+    assert resumed.step == whole.step
+    assert_same(weights(resumed.model), weights(whole.model))
+    assert resumed.history.losses == whole.history.losses
+
+
 def test_the_finished_run_is_not_run_again_but_can_be_prolonged(tmp_path):
     one = build(tmp_path / "run")
     one.fit(shuffled(), 3)
@@ -266,11 +292,16 @@ ad.random.seed(0)
 model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 2))
 optimizer = nn.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
+class Paced(nn.Callback):  # a step for each line, until there are no more: then as fast as it goes
+    def on_step_end(self, trainer):
+        print("step", flush=True)
+        sys.stdin.readline()
+
 schedule = nn.optim.OneCycleLR(optimizer, 0.1, total_steps=150)
 trainer = nn.Trainer(
     model, nn.CrossEntropyLoss(), optimizer, scheduler=schedule, schedule_every="step",
     checkpoint=sys.argv[1], checkpoint_every=3, accumulate=2,
-    callbacks=[nn.EarlyStopping("val_loss", 100), nn.CSVLog(sys.argv[1] + ".csv")],
+    callbacks=[nn.EarlyStopping("val_loss", 100), nn.CSVLog(sys.argv[1] + ".csv"), Paced()],
 )
 data = nn.DataLoader(nn.TensorDataset(x, y), 8, shuffle=True, seed=1, prefetch=int(sys.argv[2]))
 print("ready", flush=True)
@@ -285,28 +316,26 @@ nn.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, sys.
 def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(how, prefetch, tmp_path):
     def start(name):
         command = [sys.executable, "-c", RUN, tmp_path / name, str(prefetch)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        process.stdout.readline()
-        return process
+        pipe, silent = subprocess.PIPE, subprocess.DEVNULL
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=silent, text=True)
 
     def end(process):
-        process.stdout.close()
-        return process.wait()
+        process.communicate()
+        return process.returncode
 
-    started = time.monotonic()
     assert end(start("whole")) == 0
-    duration = time.monotonic() - started
     rng = np.random.default_rng(prefetch)
-    kills = 0
-    for _ in range(40):
+    for _ in range(5):
         process = start("killed")
-        if kills < 5:
-            time.sleep(rng.random() * min(duration, 2.0) / 4)
-            process.send_signal(how)
-        if end(process) == 0:
-            break
-        kills += 1
-    assert kills >= 3
+        steps = int(rng.integers(1, 15))
+        process.stdin.write("\n" * (steps + 5))
+        process.stdin.flush()
+        for _ in range(1 + steps):
+            assert process.stdout.readline()
+        time.sleep(rng.random() / 100)
+        process.send_signal(how)
+        assert end(process) != 0
+    assert end(start("killed")) == 0
     assert (tmp_path / "killed.end").read_bytes() == (tmp_path / "whole.end").read_bytes()
     rows = [
         [line.rpartition(",")[0] for line in (tmp_path / f"{name}.csv").read_text().splitlines()]
