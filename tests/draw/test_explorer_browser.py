@@ -516,6 +516,21 @@ def test_titles_fit_their_cards_from_afar(visit, explored):
     assert page.evaluate(sticking_out) == []
 
 
+def test_captions_fit_their_frames_from_afar(visit):
+    x = ad.tensor(1.0, requires_grad=True)
+    with ad.name_scope("a_module_with_a_name: OfSomeLength"):
+        y = ad.exp(x)
+    page = visit(draw.explore(y * y))
+    press(page, "x")
+    while "far" not in (page.get_attribute("#graph", "class") or ""):
+        press(page, "-")
+    room = """() => {
+      const end = (part) => document.querySelector(part).getBoundingClientRect().right;
+      return end(".frame") - end(".caption text");
+    }"""
+    assert page.evaluate(room) >= 0
+
+
 def test_modules_show_a_gradient_when_it_has_arrived(visit, explored):
     page = visit(explored)
     press(page, "c", "b")

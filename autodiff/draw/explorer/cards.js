@@ -113,7 +113,12 @@ function sizeCard(thing, compact) {
 /* From afar a title is larger, as far as it fits. */
 function farSize(thing, {w, text}) {
   const room = w - (isGroup(thing) ? 26 : 8) - (text.symbol ? 7 : 0);
-  return Math.min(18, (13 * room) / Math.max(textWidth(text.symbol + text.title, 13, 600), 1));
+  return fitting(text.symbol + text.title, room, 18);
+}
+
+/* The size, in pixels, at which a title fills the room; no more than the largest. */
+function fitting(text, room, largest) {
+  return Math.min(largest, (10 * room) / Math.max(textWidth(text, 10, 600), 1));
 }
 
 function drawCard(thing, card) {

@@ -68,14 +68,12 @@ function redraw(geometry = layOutVisible()) {
       transform: `translate(${x + 9} ${y + 8})`,
     });
     const wide = Math.min(textWidth(group.name, 12, 600) + 30, w - 14);
+    const text = shorten(group.name, Math.max(6, Math.floor(wide / 6.6) - 4));
+    caption.style.setProperty("--far", `${fitting(text, w - 36, 17).toFixed(1)}px`);
     caption.append(
       svg("rect", {class: "ground", width: wide, height: 21, rx: 6}),
       svg("path", {class: "chevron", d: "M7.5 8.5l4 4.5 4-4.5"}),
-      svg("text", {
-        x: 21,
-        y: 15,
-        text: shorten(group.name, Math.max(6, Math.floor(wide / 6.6) - 4)),
-      }),
+      svg("text", {x: 21, y: 15, text}),
       svg("rect", {class: "opener", width: 21, height: 21, "data-open": id}),
       svg("title", {text: `${group.name}: close it with enter or a double click`}),
     );
