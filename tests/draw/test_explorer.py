@@ -422,3 +422,17 @@ def test_the_pages_files_agree_on_their_names():
     assert set(re.findall(r"(--[a-z-]+)(?=:)", style)) <= set(
         re.findall(r"var\((--[a-z-]+)", style)
     )
+
+
+def test_each_array_is_summarised_once(monkeypatch):
+    """Of many results, each total has all that have arrived: together their square."""
+    calls = []
+
+    def counted(array, side):
+        calls.append(array)
+        return show(array, side)
+
+    monkeypatch.setattr("autodiff.draw.explorer.data.show", counted)
+    x = ad.tensor(np.arange(100.0), requires_grad=True)
+    draw.explore(ad.stack([part * 2 for part in ad.unstack(x)]).sum())
+    assert len(calls) < 1_000

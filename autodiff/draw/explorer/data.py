@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -94,14 +95,21 @@ def page_data(
 
 
 def _keeper(side: int) -> Any:
-    """Return what summarises arrays: a value and a total are often the same one, in turn."""
-    last: list[Any] = [None, None]
+    """Return what summarises arrays, each once for as long as there is one.
+
+    A value and a total are often the same array; and the members of several results, which
+    stand in every total, arrive one by one.
+    """
+    known: dict[int, tuple[Any, Shown]] = {}
 
     def keep(array: Any) -> Shown:
-        if last[0] is not array:
-            last[:] = [array, show(array, side)]
-        shown: Shown = last[1]
-        return shown
+        key = id(array)
+        if key not in known:
+            shown = show(array, side)
+            if not isinstance(array, np.ndarray):
+                return shown
+            known[key] = ref(array, lambda _: known.pop(key, None)), shown
+        return known[key][1]
 
     return keep
 
