@@ -105,10 +105,10 @@ def _keeper(side: int) -> Any:
     def keep(array: Any) -> Shown:
         key = id(array)
         if key not in known:
-            shown = show(array, side)
-            if not isinstance(array, np.ndarray):
-                return shown
-            known[key] = ref(array, lambda _: known.pop(key, None)), shown
+            # A number can have no weak reference, and takes no space.
+            weak = isinstance(array, np.ndarray)
+            held = ref(array, lambda _: known.pop(key, None)) if weak else array
+            known[key] = held, show(array, side)
         return known[key][1]
 
     return keep
