@@ -557,11 +557,19 @@ def _centred(rows: ad.Tensor) -> ad.Tensor:
 
 def _scaled(rows: ad.Tensor, eps: float) -> ad.Tensor:
     """Divide the last axis by its root mean square."""
-    if rows.dtype == ad.float16:  # whose squares soon overflow
-        return _scaled(rows.astype(ad.float32), eps).astype(ad.float16)
+    wide = _wide(rows)
     # A product of vectors and not the mean of squares: no second large array.
-    power = ad.vecdot(rows, rows, axis=-1) / max(1, rows.shape[-1])
-    return rows * ad.expand_dims((power + eps) ** -0.5, axis=-1)
+    power = ad.vecdot(wide, wide, axis=-1) / max(1, rows.shape[-1])
+    return _cast(wide * ad.expand_dims((power + eps) ** -0.5, axis=-1), rows.dtype)
+
+
+def _wide(x: ad.Tensor) -> ad.Tensor:
+    """Return float16, whose squares soon overflow, as float32; all else as it is."""
+    return _cast(x, ad.float32) if x.dtype == ad.float16 else x
+
+
+def _cast(x: ad.Tensor, dtype: Any) -> ad.Tensor:
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def _batch_norm(
@@ -576,19 +584,26 @@ def _batch_norm(
     eps: float,
 ) -> ad.Tensor:
     """Normalise each channel; while training move the running statistics, at last."""
+    if x.dtype.kind == "c":
+        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has complex numbers"
+        raise ad.DTypeError(f"{message}. Give their real and imaginary parts as channels.")
+    dtype = ad.result_type(x, *[part for part in (weight, bias) if part is not None])
+    wide = _wide(x)
     if not training and running_mean is not None and running_var is not None:
-        centred, var = x - _column(running_mean, x), _column(running_var, x)
-        return _by_channel(centred, var, weight, bias, eps)
-    count = x.size // max(1, x.shape[1])
-    if count <= 1:
-        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has {count} value for each "
+        centred, var = wide - _column(running_mean, x), _column(_wide(running_var), x)
+        return _cast(_by_channel(centred, var, weight, bias, eps), dtype)
+    if not x.size:  # nothing to learn from, and nothing to divide
+        return _affine(x, weight, bias)
+    count = x.size // x.shape[1]
+    if count == 1:
+        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has 1 value for each "
         message += "channel, which would become 0"
         raise ad.ShapeError(f"{message}. Give a larger batch, or evaluate: call eval().")
     axes = (0, *range(2, x.ndim))
-    mean = ad.mean(x, axis=axes, keepdims=True)
-    centred = x - mean
+    mean = ad.mean(wide, axis=axes, keepdims=True)
+    centred = wide - mean
     var = ad.mean(centred * centred, axis=axes, keepdims=True)
-    y = _by_channel(centred, var, weight, bias, eps)
+    y = _cast(_by_channel(centred, var, weight, bias, eps), dtype)
     with ad.no_grad():
         # The running variance is of the unbiased estimates.
         for running, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):

@@ -250,3 +250,61 @@ def test_half_precision_does_not_overflow(layer):
     assert y.dtype.name == "float16"
     expected = layer.double()(ad.asarray(x.astype("float64"))).detach().numpy()
     np.testing.assert_allclose(y.detach().numpy(), expected, atol=5e-3)
+
+
+def half_batches():
+    shades = np.arange(8) % 2 + 1
+    return {
+        "constant": np.zeros((8, 2)),
+        "large": np.stack([500 * shades, 1000 * shades], axis=1),
+        "larger": np.stack([2500 * shades, 5000 * shades], axis=1),
+        "images": 1000 * random(4, 2, 3, 3),
+    }
+
+
+@with_torch
+@pytest.mark.filterwarnings("ignore:overflow")  # of a running variance beyond 65504
+@pytest.mark.parametrize("name", half_batches())
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_in_half_precision_is_pytorchs(name, training):
+    values = half_batches()[name].astype("float16")
+    upstream = random(*values.shape).astype("float16")
+    kind = f"BatchNorm{max(1, values.ndim - 2)}d"
+    ours, theirs = (getattr(m, kind)(2).half().train(training) for m in (nn, torch.nn))
+    x, their_x = ad.asarray(values).requires_grad_(), torch.tensor(values, requires_grad=True)
+    y, their_y = ours(x), theirs(their_x)
+    (y * ad.asarray(upstream)).sum().backward()
+    (their_y * torch.tensor(upstream)).sum().backward()
+    assert y.dtype == x.grad.dtype == ad.float16
+    pairs = [(y, their_y.detach()), (x.grad, their_x.grad), (ours.weight.grad, theirs.weight.grad)]
+    pairs += [(ours.running_mean, theirs.running_mean), (ours.running_var, theirs.running_var)]
+    for mine, other in pairs:
+        np.testing.assert_allclose(mine.detach().numpy(), other.numpy(), rtol=5e-3, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LayerNorm(2), nn.RMSNorm(2), nn.GroupNorm(1, 2), nn.BatchNorm1d(2)]
+)
+def test_constants_in_half_precision_have_gradients(layer):
+    x = ad.asarray(np.zeros((8, 2), np.float16)).requires_grad_()
+    (layer.half()(x) * ad.asarray(random(8, 2, dtype="float16"))).sum().backward()
+    assert ad.all(ad.isfinite(x.grad))
+
+
+@with_torch
+@pytest.mark.parametrize("shape", [(0, 3), (4, 3, 0)])
+def test_an_empty_batch_leaves_the_statistics(shape):
+    ours, theirs = nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    y, their_y = ours(ad.zeros(shape)), theirs(torch.zeros(shape))
+    y.sum().backward()
+    their_y.sum().backward()
+    assert y.shape == tuple(their_y.shape) == shape
+    assert ours.weight.grad.tolist() == theirs.weight.grad.tolist()
+    for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        assert mine.tolist() == other.tolist()
+
+
+def test_batch_norm_of_complex_numbers_names_the_layer():
+    model = nn.Sequential(nn.BatchNorm1d(2))
+    with pytest.raises(ad.DTypeError, match=r"BatchNorm1d '0'.*complex.*real and imaginary"):
+        model(ad.zeros((3, 2), dtype=ad.complex64))
