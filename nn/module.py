@@ -403,7 +403,8 @@ class Module(Checked):
         Raises
         ------
         StateDictError
-            Names every missing, unexpected and misshapen key. Nothing was loaded then.
+            Names every missing, unexpected and misshapen key, and every one whose memory is
+            read-only. Nothing was loaded then.
         """
         return load(self, state_dict, strict=strict)
 

@@ -58,13 +58,16 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         for key, value in found.items()
         if value.shape != own[key].shape or not _casts(value.dtype.kind, own[key].dtype.kind)
     ]
-    problems = [("misshapen", misfits)]
+    fixed = [key for key in found if not own[key].data.flags.writeable]
+    problems = [("misshapen", misfits), ("of read-only memory in the module", fixed)]
     if strict:
         problems = [("missing", missing), ("unexpected", unexpected), *problems]
     if any(keys for _, keys in problems):
         lines = [f"  {kind} ({len(keys)}): {_listing(keys)}" for kind, keys in problems if keys]
         remedy = "Build the module with the sizes of the saved one"
-        if strict and not misfits:
+        if fixed:
+            remedy = "Give the module tensors of their own memory: autodiff.asarray(array.copy())"
+        elif strict and not misfits:
             remedy += ", or pass strict=False to load what fits"
         message = f"load_state_dict: the state is not that of this {kind}"
         raise StateDictError("\n".join([f"{message}.", *lines, f"{remedy}."]))

@@ -465,3 +465,18 @@ def test_more_bad_calls():
     with pytest.raises(ad.ShapeError, match="Linear '0'") as caught:
         nn.Sequential(layer)(ad.ones(3))
     assert not hasattr(caught.value, "__notes__")  # the message says it
+
+
+@pytest.mark.parametrize("kind", ["buffer", "parameter"])
+def test_a_state_that_meets_read_only_memory_is_not_half_loaded(kind):
+    model = nn.Linear(2, 2)
+    before = model.weight.tolist()
+    if kind == "buffer":
+        model.register_buffer("fixed", ad.asarray(np.broadcast_to(np.float32(1), (2,))))
+    else:
+        model.fixed = nn.Parameter(ad.ones(2))
+        model.fixed.detach().numpy().flags.writeable = False
+    state = {key: ad.zeros_like(value) for key, value in model.state_dict().items()}
+    with pytest.raises(nn.StateDictError, match=r"read-only .*\(1\): fixed\nGive .*own memory"):
+        model.load_state_dict(state)
+    assert model.weight.tolist() == before
