@@ -75,6 +75,8 @@ def pad_collate(
     ------
     ShapeError
         If axes other than the first differ, or the structures do.
+    DomainError
+        If the sequences' dtype can't hold the padding value: 0.5 between whole numbers.
 
     Examples
     --------
@@ -189,9 +191,36 @@ def _pad(what: str, arrays: list[Any], places: Sequence[int], value: float) -> A
                 "front, or give a collate_fn of your own."
             )
     lengths = [array.shape[0] for array in arrays]
-    shape = (len(arrays), max(lengths), *arrays[0].shape[1:])
     dtype = np.result_type(*[array.dtype for array in arrays])
-    padded = np.full(shape, value, dtype)
+    _check_padding(what, value, dtype)
+    counts = ad.asarray(np.asarray(lengths, np.int64))
+    if any(isinstance(array, ad.Tensor) and array.requires_grad for array in arrays):
+        rows = [_extended(ad.asarray(array), max(lengths), value, dtype) for array in arrays]
+        return ad.stack(rows), counts
+    padded = np.full((len(arrays), max(lengths), *arrays[0].shape[1:]), value, dtype)
     for row, array in zip(padded, arrays, strict=True):
         row[: array.shape[0]] = array.data if isinstance(array, ad.Tensor) else array
-    return ad.asarray(padded), ad.asarray(np.asarray(lengths, np.int64))
+    return ad.asarray(padded), counts
+
+
+def _extended(array: ad.Tensor, length: int, value: float, dtype: Any) -> ad.Tensor:
+    """Pad one sequence so that gradients reach it."""
+    behind = ad.full((length - array.shape[0], *array.shape[1:]), value, dtype=dtype)
+    longer: ad.Tensor = ad.concat([array.astype(dtype), behind], axis=0)
+    return longer
+
+
+def _check_padding(what: str, value: Any, dtype: Any) -> None:
+    """Raise DomainError unless the dtype holds the value, of floats but for rounding."""
+    given = np.asarray(value)
+    fits = given.shape == () and given.dtype.kind in ("biufc" if dtype.kind == "c" else "biuf")
+    if fits and dtype.kind in "biufc":
+        with np.errstate(all="ignore"):
+            held = given.astype(dtype)
+        if dtype.kind in "biu":
+            fits = held == given
+        else:
+            fits = np.isfinite(held) == np.isfinite(given)
+    if not fits:
+        message = f"{what}: padding_value is {value!r}, which {dtype} can't hold"
+        raise ad.DomainError(f"{message}. Give a number of that dtype, or cast the examples.")

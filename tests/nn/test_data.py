@@ -150,6 +150,43 @@ def test_pad_collate():
     assert padded.tolist() == [[1, -1], [2, 3]]
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (0.5, "int64"), (np.nan, "int64"), (np.inf, "int32"), (1j, "int64"), ([1, 2], "int64"),
+        (-1, "uint8"), (300, "uint8"), (10**30, "int64"), (2, "bool"), (1j, "float32"),
+        (1e300, "float32"), ([1.0], "float32"), ("0", "float32"), (None, "float32"),
+    ],
+)  # fmt: skip
+def test_padding_that_the_dtype_does_not_hold(value, dtype):
+    examples = [np.ones(2, dtype), np.ones(1, dtype)]
+    with pytest.raises(ad.DomainError, match=f"padding_value is .* which {dtype} can't hold"):
+        nn.pad_collate(examples, padding_value=value)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (-1, "int64"), (2.0, "int8"), (255, "uint8"), (2**64 - 1, "uint64"), (True, "bool"),
+        (0.1, "float32"), (np.nan, "float16"), (-np.inf, "float32"), (1j, "complex64"),
+        (np.float64(3), "int32"),
+    ],
+)  # fmt: skip
+def test_padding_that_the_dtype_holds(value, dtype):
+    padded, _ = nn.pad_collate([np.ones(2, dtype), np.ones(1, dtype)], padding_value=value)
+    np.testing.assert_equal(padded[1, 1].numpy(), np.array(value).astype(dtype))
+
+
+def test_pad_collate_of_tensors_keeps_gradients():
+    longer, shorter = nn.Parameter(ad.ones((3, 2))), nn.Parameter(ad.ones((1, 2)))
+    padded, lengths = nn.pad_collate([longer, shorter], padding_value=5)
+    assert padded[1].tolist() == [[1, 1], [5, 5], [5, 5]]
+    assert lengths.tolist() == [3, 1]
+    (padded**2).sum().backward()
+    assert longer.grad.tolist() == [[2, 2]] * 3
+    assert shorter.grad.tolist() == [[2, 2]]
+
+
 def test_pad_collate_refuses_other_axes():
     with pytest.raises(ad.ShapeError, match=r"example 9 has shape.*only the first axis"):
         nn.pad_collate([np.zeros((2, 3)), np.zeros((2, 4))], indices=[8, 9])
