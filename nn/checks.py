@@ -17,7 +17,7 @@ from nn.module import Module
 
 __all__ = [
     "as_floats", "as_input", "check_features", "check_known",
-    "check_numbers", "check_positive",
+    "check_logits", "check_numbers", "check_positive",
     "check_probability", "check_size", "located", "name_of",
 ]  # fmt: skip
 
@@ -93,6 +93,16 @@ def check_known(owner: Module | str, name: str, value: Any, known: Collection[st
         words = ", ".join(map(repr, known))
         raise ad.OptionError(f"{name_of(owner)}: {name} {value!r} is unknown. Give one of {words}.")
     return value
+
+
+def check_logits(owner: Module | str, likeliest: ad.Tensor) -> None:
+    """Raise DomainError unless the likeliest token's logit, or score, is finite in every row."""
+    if not bool(ad.all(ad.isfinite(likeliest))):
+        message = f"{name_of(owner)}: the logits of the next token are NaN or infinite"
+        raise ad.DomainError(
+            f"{message}, so that no token is the likeliest. Check the parameters: a learning rate "
+            "that is too large makes such ones, see nn.optim.clip_grad_norm_."
+        )
 
 
 def as_input(owner: Module | str, x: Any) -> ad.Tensor:

@@ -260,11 +260,17 @@ class Seq2Seq(Module):
         -------
         Decoded
             Tokens ``(N, T)``, scores and lengths ``(N,)``, attention ``(N, T, S)`` or None.
+
+        Raises
+        ------
+        DomainError
+            If the logits are NaN or infinite, or the source does not fit.
         """
         with self._deciding():
             state, memory = self._read(source, source_lengths)
             steps = self._max_length(max_length, memory)
-            return greedy_search(self.decoder, state, memory, self.start, self.end, steps)
+            where = f"{self.location()}.greedy"
+            return greedy_search(where, self.decoder, state, memory, self.start, self.end, steps)
 
     @typed
     def beam_search(
@@ -305,6 +311,11 @@ class Seq2Seq(Module):
             Tokens ``(N, K, T)``, scores and lengths ``(N, K)``, attention ``(N, K, T, S)`` or
             None; the best first. Where there are fewer than K, the last have the score
             ``-inf`` and the length 0.
+
+        Raises
+        ------
+        DomainError
+            As :meth:`greedy`.
         """
         width = check_size(self, "beam_width", beam_width, 1)
         penalty = check_finite(self, "length_penalty", length_penalty)
@@ -314,8 +325,9 @@ class Seq2Seq(Module):
         with self._deciding():
             state, memory = self._read(source, source_lengths)
             steps = self._max_length(max_length, memory)
+            where = f"{self.location()}.beam_search"
             return beam_search(
-                self.decoder, state, memory, self.start, self.end, steps, width, penalty
+                where, self.decoder, state, memory, self.start, self.end, steps, width, penalty
             )
 
     def _max_length(self, given: int | None, memory: Memory) -> int:

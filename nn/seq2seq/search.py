@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 import autodiff as ad
+from nn.checks import check_logits
 from nn.seq2seq.decoder import Decoder, Memory
 
 __all__ = ["Decoded", "beam_search", "greedy_search"]
@@ -52,6 +53,7 @@ class Decoded(NamedTuple):
 
 
 def greedy_search(
+    where: str,
     decoder: Decoder,
     state: tuple[ad.Tensor, ...],
     memory: Memory,
@@ -74,7 +76,9 @@ def greedy_search(
         best = ad.argmax(log_p, axis=-1)
         tokens = ad.where(running, best, end)
         gained = ad.take_along_axis(log_p, best[:, None], axis=-1)[:, 0]
-        scores = scores + ad.masked(gained, running)
+        gained = ad.masked(gained, running)
+        check_logits(where, gained)
+        scores = scores + gained
         lengths = lengths + running.astype(ad.int64)
         written.append(tokens)
         if weights is not None:
@@ -95,6 +99,7 @@ class _Hypothesis(NamedTuple):
 
 
 def beam_search(
+    where: str,
     decoder: Decoder,
     state: tuple[ad.Tensor, ...],
     memory: Memory,
@@ -123,6 +128,8 @@ def beam_search(
     for t in range(max_length):
         features, weights, carried = advance(decoder.embed(tokens), carried)
         log_p = ad.log_softmax(decoder.logits(features), axis=-1)
+        best = ad.max(log_p, axis=-1).reshape((batch, width))
+        check_logits(where, ad.masked(best, scores > -math.inf))
         totals = scores[:, :, None] + log_p.reshape((batch, width, vocabulary))
         kept, places = ad.topk(totals.reshape((batch, width * vocabulary)), width, axis=-1)
         if weights is not None:

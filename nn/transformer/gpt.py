@@ -15,7 +15,14 @@ from nn import init
 from nn.attention.cache import KeyValueCache
 from nn.attention.positions import LearnedPositions, RotaryPositions
 from nn.calls import checked, typed
-from nn.checks import as_input, check_known, check_positive, check_probability, check_size
+from nn.checks import (
+    as_input,
+    check_known,
+    check_logits,
+    check_positive,
+    check_probability,
+    check_size,
+)
 from nn.containers import ModuleList
 from nn.dropout import Dropout
 from nn.embedding import Embedding
@@ -326,8 +333,8 @@ class GPT(Module):
         Raises
         ------
         ShapeError, DTypeError, DomainError, OptionError
-            If the prompt is empty or has tokens outside of the vocabulary, or a number is
-            out of its range.
+            If the prompt is empty or has tokens outside of the vocabulary, a number is out of
+            its range, or the model's logits are not finite.
 
         Notes
         -----
@@ -354,6 +361,7 @@ class GPT(Module):
                 else:
                     features = self._features(tokens[:, -longest:], None)
                 logits = self.lm_head(features[:, -1])
+                check_logits(where, ad.max(logits, axis=-1))
                 drawn = sample(logits, temperature, top_k, top_p, generator)
                 drawn = ad.astype(drawn, tokens.dtype)
                 if eos is not None:

@@ -10,6 +10,9 @@ from nn.checks import check_size
 
 __all__ = ["check_sampling", "sample"]
 
+_COLDEST = 1e-200
+"""Lower temperatures draw the same, the likeliest; but quotients would overflow."""
+
 
 def check_sampling(owner: str, temperature: Any, top_k: Any, top_p: Any) -> None:
     """Raise unless the three numbers are in their ranges."""
@@ -60,7 +63,7 @@ def sample(
     """
     if temperature == 0:
         return ad.argmax(logits, axis=-1)
-    ranked = ad.astype(logits, ad.float64) / temperature
+    ranked = ad.astype(logits, ad.float64) / max(temperature, _COLDEST)
     order = None
     if top_k is not None or top_p is not None:
         order = ad.argsort(logits, axis=-1, descending=True)[:, :top_k]

@@ -285,3 +285,22 @@ def test_errors_of_a_call_change_nothing():
 def test_errors_of_generate(prompt, options, error, message):
     with pytest.raises(error, match=message):
         model().generate(prompt, **{"max_new_tokens": 1, **options})
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}, {"top_p": 0.5}])
+def test_logits_that_are_not_finite_name_the_model(value, options):
+    gpt = model().train()
+    with ad.no_grad():
+        gpt.norm.bias[:] = value
+    with pytest.raises(ad.DomainError, match=r"GPT\.generate: the logits .* NaN or infinite"):
+        gpt.generate(tokens(3), 2, **options)
+    assert gpt.training
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 5e-324])
+@pytest.mark.parametrize("options", [{}, {"top_k": 2}, {"top_p": 0.9}])
+def test_the_smallest_temperatures_take_the_likeliest(temperature, options):
+    logits = ad.asarray([[1.0, 3.0, 2.0], [-5.0, -ad.inf, -4.0]])
+    assert sample(logits, temperature, **options).tolist() == [1, 2]

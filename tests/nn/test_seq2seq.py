@@ -523,3 +523,13 @@ def test_bad_decoder_calls():
         decoder([[1]], state[0], memory)
     with pytest.raises(ad.OptionError, match="nothing to attend to"):
         decoder([[1]], state)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("search", ["greedy", "beam_search"])
+def test_logits_that_are_not_finite_name_the_model(search, value):
+    model = build()
+    with ad.no_grad():
+        model.decoder.out.bias[0] = value
+    with pytest.raises(ad.DomainError, match=rf"Seq2Seq\.{search}: the logits .* NaN or infinite"):
+        getattr(model, search)(ad.ones((2, 3), dtype=ad.int64))
