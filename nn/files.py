@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
-import sys
+import stat
 import time
 from pathlib import Path
 
@@ -12,6 +14,8 @@ __all__ = ["write_whole"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _HOUR = 3600
+_LONGEST = 200
+"""Bytes of a name, of the 255 that file systems allow: the temporary's is longer."""
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -20,10 +24,12 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        If it can't be written. The former file is untouched then.
+        If it can't be written, or if the path is that of a pipe, a device or a folder. The
+        former file is untouched then.
     """
     target = Path(os.path.realpath(path))  # a symbolic link stays one
-    stem = f".{target.name}."
+    _check_regular(target)
+    stem = f".{_short(target.name)}."
     temporary = target.with_name(f"{stem}{os.getpid()}-{time.time_ns():x}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
@@ -47,11 +53,26 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
             old.unlink()
 
 
+def _check_regular(target: Path) -> None:
+    """Raise OSError for what a file must not take the place of."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.stat().st_mode):
+            message = "this is no regular file. Give the path of one, or of none"
+            raise OSError(errno.EINVAL, message, str(target))
+
+
+def _short(name: str) -> str:
+    """Return a file's name, or what stands for one that leaves the temporary's no room."""
+    raw = os.fsencode(name)
+    return name if len(raw) <= _LONGEST else hashlib.sha256(raw).hexdigest()[:32]
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename last: the folder is what it changed."""
-    if sys.platform == "win32":  # folders can't be opened there
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that can't be read; on Windows, any
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

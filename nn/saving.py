@@ -30,6 +30,9 @@ _KEY = "autodiff"
 _DEEPEST = 100
 """Levels of nesting: far more than any state has, far fewer than Python's stack."""
 
+_LONGEST_INT = 14_000
+"""Bits of a whole number: Python's own limit for reading one is 4300 digits."""
+
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "C64": "complex64", "BOOL": "bool",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
@@ -75,7 +78,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     DTypeError
         If something in the state can't be saved; the message says where it stands.
     OSError
-        If the file can't be written. The former one is untouched then.
+        If the file can't be written, or the path is that of a pipe, a device or a folder. The
+        former one is untouched then.
     MissingExtraError
         Without the package safetensors.
 
@@ -174,6 +178,9 @@ def _described(value: Any, path: tuple[Any, ...], arrays: dict[str, Any]) -> Any
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, int):
+        if value.bit_length() > _LONGEST_INT:
+            message = f"save: {_place(path)} is a whole number of {value.bit_length():,} bits"
+            raise ad.DTypeError(f"{message}, which JSON readers refuse. Save hex(value).")
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"$float": str(float(value))}
@@ -191,16 +198,20 @@ def _described(value: Any, path: tuple[Any, ...], arrays: dict[str, Any]) -> Any
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
             return dict(parts)
         return {"$dict": parts}
-    where = ".".join(map(str, path)) or "the state itself"
-    message = f"save: {where} is a {type(value).__name__}"
+    message = f"save: {_place(path)} is a {type(value).__name__}"
     raise ad.DTypeError(
         f"{message}, which can't be saved. Save tensors, numbers, text, bools, None, and dicts, "
         "lists and tuples of them."
     )
 
 
+def _place(path: tuple[Any, ...]) -> str:
+    return ".".join(map(str, path)) or "the state itself"
+
+
 def _stored(value: Any, path: tuple[Any, ...], arrays: dict[str, Any]) -> str:
     name = ".".join(map(str, path)) or "tensor"
+    name = name.encode(errors="replace").decode()  # a lone surrogate is no UTF-8
     array = np.asarray(value.data if isinstance(value, ad.Tensor) else value)
     if array.dtype.name not in _DTYPES.values():
         message = f"save: {name} is {ad.errors.describe(array)}"
@@ -224,10 +235,15 @@ def _rebuilt(tree: Any, tensors: dict[str, Any]) -> Any:
         return tensors[value]
     if kind == "$float":
         return float(value)
+    if kind in ("$tuple", "$dict") and not isinstance(value, list):
+        raise TypeError(f"a {kind} of no list")
     if kind == "$tuple":
         return tuple(_rebuilt(part, tensors) for part in value)
     if kind == "$dict":
-        return {_rebuilt(key, tensors): _rebuilt(part, tensors) for key, part in value}
+        pairs = [_rebuilt(pair, tensors) for pair in value]
+        if not all(isinstance(pair, list) for pair in pairs):
+            raise TypeError("an entry of a $dict is no pair")
+        return _unique([(key, part) for key, part in pairs])
     raise ValueError(f"unknown kind {kind!r}")
 
 
@@ -252,12 +268,12 @@ def _parsed(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice[:80]!r} stands twice")
+        raise ValueError(f"the key {twice!r:.80} stands twice")
     return made
 
 

@@ -329,6 +329,9 @@ HOSTILE = {
     "dict of no pairs": (tree('{"$dict": [[1]]}'), "structure makes no sense"),
     "key that is a list": (tree('{"$dict": [[[], 1]]}'), "structure makes no sense"),
     "tuple of nothing": (tree('{"$tuple": 3}'), "structure makes no sense"),
+    "tuple of text": (tree('{"$tuple": "abc"}'), "structure makes no sense"),
+    "dict of text": (tree('{"$dict": ["ab"]}'), "structure makes no sense"),
+    "key twice in a dict": (tree('{"$dict": [[1, 1], [1, 2]]}'), "the key 1 stands twice"),
     "key twice in the tree": (tree('{"a": 1, "a": 2}'), "'a' stands twice"),
 }
 
@@ -498,6 +501,59 @@ def test_links_and_modes_stay(tmp_path):
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
     assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_folder_that_cannot_be_read_is_not_synced(tmp_path, monkeypatch):
+    real = os.open
+
+    def opened(path, flags, *mode):
+        if path == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_pipes_devices_and_folders_stay(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "folder", "null"):
+        with pytest.raises(OSError, match=f"no regular file.*{name}"):
+            nn.save({"a": 1}, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "null").is_char_device()
+    assert names(tmp_path) == ["folder", "null", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["n" * 247, "n" * 255, "é" * 127])
+def test_the_longest_names(name, tmp_path):
+    for data in (b"old", b"new"):
+        write_whole(tmp_path / name, data)
+        assert (tmp_path / name).read_bytes() == data
+    assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("call", [nn.load, lambda path: nn.save({"a": 1}, path)])
+def test_paths_that_no_file_has(call, path):
+    with pytest.raises(ad.OptionError, match=r"path is .* Give a path"):
+        call(path)
+
+
+def test_a_number_that_is_too_long(tmp_path):
+    assert back({"a": 10**4000}, tmp_path) == {"a": 10**4000}
+    with pytest.raises(ad.DTypeError, match=r"a\.b is a whole number of 16,610 bits"):
+        nn.save({"a": {"b": 10**5000}}, tmp_path / "file")
+
+
+def test_names_that_are_no_unicode(tmp_path):
+    first, second, text = map(chr, (0xD800, 0xD801, 0xD802))
+    found = back({first: ad.ones(1), second: ad.zeros(1), "text": text}, tmp_path)
+    assert list(found) == [first, second, "text"]
+    assert (found[first].item(), found[second].item(), found["text"]) == (1, 0, text)
 
 
 def test_ordered_dicts_are_dicts(tmp_path):
