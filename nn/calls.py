@@ -17,10 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import autodiff as ad
 
-__all__ = ["Checked", "checked", "typed"]
+__all__ = ["Checked", "checked", "shown", "typed"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_WIDEST = 200
+"""Bits of a whole number that a message spells out."""
 
 
 class Checked:
@@ -73,7 +76,7 @@ def typed(function: F) -> F:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return function(*args, **options)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             if isinstance(error, ad.AutodiffError):
                 raise
             try:
@@ -103,8 +106,14 @@ def _hold(owner: str, held: list[tuple[str, _Kind]], given: dict[str, Any]) -> N
     for name, asked in held:
         if name in given and not asked.fits(given[name]):
             value = given[name]
-            text = ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
-            raise asked.error(f"{owner}: {name} is {text}. Give {asked.wanted}.")
+            raise asked.error(f"{owner}: {name} is {shown(value)}. Give {asked.wanted}.")
+
+
+def shown(value: Any) -> str:
+    """Return a wrong argument as a message shows it."""
+    if isinstance(value, int) and value.bit_length() > _WIDEST:
+        return f"a whole number of {value.bit_length():,} bits"
+    return ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
 
 
 class _Kind(NamedTuple):
@@ -122,7 +131,10 @@ def _is_switch(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and not math.isnan(value)
+    try:
+        return real and not math.isnan(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _is_whole(value: Any) -> bool:

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import autodiff as ad
+from nn.calls import shown
 from nn.module import Module
 
 __all__ = [
@@ -50,15 +51,18 @@ def located(forward: F) -> F:
     return call  # type: ignore[return-value]
 
 
-def check_size(owner: Module | str, name: str, value: Any, least: int = 0) -> int:
-    """Return a size as an int; raise OptionError unless it is a whole number that large."""
+def check_size(
+    owner: Module | str, name: str, value: Any, least: int = 0, most: float = math.inf
+) -> int:
+    """Return a size as an int; raise OptionError unless it is a whole number in the range."""
     try:
         size = operator.index(value)
     except TypeError:
         size = least - 1
-    if size < least or isinstance(value, bool):
-        message = f"{name_of(owner)}: {name} is {value!r}"
-        raise ad.OptionError(f"{message}. Give a whole number, {least} or more.")
+    if not least <= size <= most or isinstance(value, bool):
+        message = f"{name_of(owner)}: {name} is {shown(value)}"
+        wanted = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+        raise ad.OptionError(f"{message}. Give a whole number, {wanted}.")
     return size
 
 
@@ -74,7 +78,9 @@ def check_numbers(owner: Module | str, name: str, values: Any) -> tuple[int, ...
 def check_probability(owner: Module | str, name: str, value: Any) -> float:
     """Return a probability; raise DomainError unless it lies from 0 to 1."""
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ad.DomainError(f"{name_of(owner)}: {name} is {value!r}. Give a number from 0 to 1.")
+        raise ad.DomainError(
+            f"{name_of(owner)}: {name} is {shown(value)}. Give a number from 0 to 1."
+        )
     return float(value)
 
 
@@ -83,7 +89,7 @@ def check_positive(owner: Module | str, name: str, value: Any, *, or_zero: bool 
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value < math.inf or (value == 0 and not or_zero):
         wanted = "0 or more" if or_zero else "above 0"
-        raise ad.DomainError(f"{name_of(owner)}: {name} is {value!r}. Give a number {wanted}.")
+        raise ad.DomainError(f"{name_of(owner)}: {name} is {shown(value)}. Give a number {wanted}.")
     return float(value)
 
 

@@ -57,6 +57,12 @@ def _check_tensor(tensor: Any) -> None:
         raise ad.DTypeError(f"{message}. Give a parameter, or autodiff.zeros(shape).")
 
 
+def _check_finite(operation: str, **numbers: float) -> None:
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise ad.DomainError(f"{operation}: {name} is {number}. Give a finite number.")
+
+
 @typed
 def constant_(tensor: T, val: float) -> T:
     """Fill with one value."""
@@ -110,6 +116,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Any = None) -
         The same tensor.
     """
     _check_tensor(tensor)
+    _check_finite("uniform_", a=a, b=b)
     if not a <= b:
         raise ad.DomainError(f"uniform_: the interval is from {a} to {b}. Give a <= b.")
     return _fill(
@@ -136,6 +143,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Any = Non
         The same tensor.
     """
     _check_tensor(tensor)
+    _check_finite("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ad.DomainError(f"normal_: std is {std}. Give a standard deviation of 0 or more.")
     return _fill(
@@ -172,9 +180,10 @@ def trunc_normal_(
     Raises
     ------
     DomainError
-        If ``std`` is not positive or ``a`` not below ``b``.
+        If ``mean`` or ``std`` is not finite, ``std`` not positive or ``a`` not below ``b``.
     """
     _check_tensor(tensor)
+    _check_finite("trunc_normal_", mean=mean, std=std)
     draw = ad.random.truncated_normal
     return _fill(
         tensor, draw(mean, std, a, b, tensor.shape, dtype=tensor.dtype, generator=generator)
@@ -220,7 +229,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
             message = f"calculate_gain: the slope of leaky_relu is {slope!r}"
             raise ad.OptionError(f"{message}. Give a number.")
-        return math.sqrt(2 / (1 + slope**2))
+        _check_finite("calculate_gain", slope=slope)
+        return math.sqrt(2) / math.hypot(1, slope)
     if nonlinearity not in _GAINS:
         known = ", ".join([*_GAINS, "leaky_relu"])
         raise ad.OptionError(f"calculate_gain: {nonlinearity!r} is unknown. Known are {known}.")
@@ -268,6 +278,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     True
     """
     fan_in, fan_out = _fans(tensor, "xavier_uniform_")
+    _check_finite("xavier_uniform_", gain=gain)
     bound = gain * math.sqrt(6 / max(1, fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -280,6 +291,7 @@ def xavier_normal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     :func:`xavier_uniform_`.
     """
     fan_in, fan_out = _fans(tensor, "xavier_normal_")
+    _check_finite("xavier_normal_", gain=gain)
     return normal_(tensor, 0.0, gain * math.sqrt(2 / max(1, fan_in + fan_out)), generator)
 
 
@@ -380,6 +392,7 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Any = None) -> T:
     True
     """
     _check_tensor(tensor)
+    _check_finite("orthogonal_", gain=gain)
     if tensor.dtype.kind != "f":
         message = f"orthogonal_: {ad.errors.describe(tensor)} is not of a real floating dtype"
         raise ad.DTypeError(f"{message}. Give a tensor of floats.")

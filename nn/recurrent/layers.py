@@ -9,6 +9,7 @@ steps, and step ``t`` computes only the sequences that are that long. A batch wi
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,7 @@ class _Layers(Module):
     ) -> None:
         self.input_size = check_size(self, "input_size", input_size)
         self.hidden_size = check_size(self, "hidden_size", hidden_size, 1)
-        self.num_layers = check_size(self, "num_layers", num_layers, 1)
+        self.num_layers = check_size(self, "num_layers", num_layers, 1, sys.maxsize)
         self.bias, self.batch_first = bool(bias), bool(batch_first)
         self.dropout = check_probability(self, "dropout", dropout)
         self.bidirectional = bool(bidirectional)

@@ -7,6 +7,7 @@ from typing import Any
 
 import autodiff as ad
 from nn import init
+from nn.calls import shown
 from nn.checks import as_input, check_known
 from nn.module import Module, Parameter
 from nn.recurrent.recurrences import Parameters
@@ -103,7 +104,7 @@ def check_pair(owner: Module, given: Any) -> tuple[Any, Any]:
 def check_finite(owner: Module, name: str, value: Any) -> float:
     """Return a number as a float; raise DomainError unless it is finite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ad.DomainError(f"{owner.location()}: {name} is {value!r}. Give a finite number.")
+        raise ad.DomainError(f"{owner.location()}: {name} is {shown(value)}. Give a finite number.")
     return float(value)
 
 

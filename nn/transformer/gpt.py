@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class GPTConfig:
     def __post_init__(self) -> None:
         """Raise OptionError or DomainError where a number or a word is not what it must be."""
         for name in ("vocab_size", "context_length", "num_layers", "num_heads", "embed_dim"):
-            check_size("GPTConfig", name, getattr(self, name), least=1)
+            check_size("GPTConfig", name, getattr(self, name), 1, sys.maxsize)
         if self.dim_feedforward is not None:
             check_size("GPTConfig", "dim_feedforward", self.dim_feedforward, least=1)
         if self.embed_dim % self.num_heads:

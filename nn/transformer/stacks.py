@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import autodiff as ad
@@ -18,7 +19,7 @@ __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
 class _Stack(Module):
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        count = check_size(self, "num_layers", num_layers, least=1)
+        count = check_size(self, "num_layers", num_layers, 1, sys.maxsize)
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(count))
         self.num_layers = count
         self.norm = norm

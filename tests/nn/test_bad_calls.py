@@ -196,7 +196,10 @@ WRONG = [
     (lambda: nn.Sequential(nn.GLU())(ad.ones(3)), r"GLU '0': glu: .* no even axis"),
     (lambda: nn.Sequential(nn.PReLU(3))(ad.ones((2, 4))), r"PReLU '0': prelu: the weight"),
     (lambda: nn.Sequential(nn.Softmax(2))(ad.ones(3)), "Softmax '0': softmax"),
-    (lambda: nn.init.xavier_uniform_(nn.Parameter([[1.0]]), math.nan), "from nan to nan"),
+    (
+        lambda: nn.init.xavier_uniform_(nn.Parameter([[1.0]]), math.nan),
+        "gain is nan. Give a finite",
+    ),
     (lambda: nn.init.normal_(nn.Parameter([1.0]), std=math.nan), "std is nan"),
     (lambda: nn.utils.rnn.invert_permutation([0, 0]), "no permutation"),
     (lambda: nn.Parameter([1.0], requires_grad="x"), "requires_grad is 'x'"),
@@ -286,3 +289,24 @@ PUBLIC = [
 def test_unknown_arguments_of_functions_are_typed_errors(function):
     with pytest.raises(ad.OptionError, match=r"no_such_option|missing a required argument"):
         function(no_such_option=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        nn.Dropout,
+        lambda huge: nn.LayerNorm(2, eps=huge),
+        nn.ELU,
+        lambda huge: nn.TripletMarginLoss(margin=huge),
+        lambda huge: nn.functional.dropout([1.0], huge),
+        lambda huge: nn.RNN(2, 2, num_layers=huge),
+        lambda huge: nn.Encoder(3, 2, 2, num_layers=huge),
+        lambda huge: nn.GPTConfig(5, 8, num_layers=huge),
+        lambda huge: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 4), huge),
+        lambda huge: nn.init.normal_(ad.zeros(2), huge),
+    ],
+)
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_whole_numbers_beyond_all_floats(call, digits):
+    with pytest.raises(ad.AutodiffError, match=r"is a whole number of .* bits. Give"):
+        call(10**digits)

@@ -149,3 +149,25 @@ def test_only_tensors_are_filled(name):
 def test_an_orthogonal_matrix_is_of_floats():
     with pytest.raises(ad.DTypeError, match="real floating dtype"):
         init.orthogonal_(ad.zeros((2, 2), dtype=ad.int64))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("uniform_", "a"), ("uniform_", "b"), ("normal_", "mean"), ("normal_", "std"),
+        ("trunc_normal_", "mean"), ("trunc_normal_", "std"), ("xavier_uniform_", "gain"),
+        ("xavier_normal_", "gain"), ("kaiming_uniform_", "a"), ("kaiming_normal_", "a"),
+        ("orthogonal_", "gain"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_not_finite_change_nothing(name, option, value):
+    tensor = ad.ones((2, 2))
+    with pytest.raises(ad.DomainError, match=f"is {value}. Give a finite number"):
+        getattr(init, name)(tensor, **{option: value})
+    assert tensor.tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_normal_distribution_is_cut_at_one_end_alone():
+    values = init.trunc_normal_(ad.zeros(1000), a=0.5, b=math.inf)
+    assert 0.5 <= values.min().item() < values.max().item() < math.inf
