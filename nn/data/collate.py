@@ -9,6 +9,7 @@ import numpy as np
 
 import autodiff as ad
 from nn.calls import typed
+from nn.checks import check_numbers
 
 __all__ = ["default_collate", "pad_collate"]
 
@@ -106,7 +107,10 @@ def _collated(name: str, join: _Join, examples: Sequence[Any], indices: Any) -> 
         raise ad.OptionError(f"{message}. Give a list of them.")
     if not len(examples):
         raise ad.OptionError(f"{name}: there are no examples. Give at least one.")
-    places = range(len(examples)) if indices is None else [int(i) for i in indices]
+    places = range(len(examples)) if indices is None else check_numbers(name, "indices", indices)
+    if len(places) != len(examples):
+        message = f"{name}: there are {len(examples)} examples and {len(places)} indices"
+        raise ad.OptionError(f"{message}. Give one for each, or none.")
     return _walk(name, join, list(examples), places)
 
 

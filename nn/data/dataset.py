@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -126,19 +127,24 @@ class Subset(Checked):
     def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
         check_dataset("Subset", dataset)
         self.dataset = dataset
-        self.indices = np.asarray(check_numbers("Subset", "indices", indices), dtype=np.intp)
-        count = len(dataset)
-        wrong = self.indices[(self.indices < -count) | (self.indices >= count)]
-        if wrong.size:
-            message = f"Subset: the index {wrong[0]} is not among the {count} examples"
-            raise ad.IndexingError(f"{message}. Give indices from {-count} to {count - 1}.")
+        places = check_numbers("Subset", "indices", indices)
+        _check_places(places, len(dataset))
+        self.indices = np.asarray(places, dtype=np.intp)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
-        """Return one example."""
-        return self.dataset[int(self.indices[index])]
+        """Return one example; raise IndexingError where there is none."""
+        try:
+            place = operator.index(index)
+        except TypeError:
+            message = f"Subset: the index {index!r} is no whole number"
+            raise ad.IndexingError(
+                f"{message}. Give a place, or make a Subset of several."
+            ) from None
+        _check_places([place], len(self))
+        return self.dataset[int(self.indices[place])]
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -196,11 +202,13 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
         raise ad.OptionError(f"{message}. Give whole numbers, or shares that sum to 1.")
     seed = check_size("random_split", "seed", seed)
     sizes = [int(length) for length in given]
-    if any(isinstance(length, float) for length in given) and math.isclose(sum(given), 1):
+    shares = any(isinstance(length, float) for length in given) and math.isclose(sum(given), 1)
+    if shares:
         sizes = [math.floor(count * share + 1e-9) for share in given]
         for i in range(count - sum(sizes)):
             sizes[i % len(sizes)] += 1
-    if sum(sizes) != count or min(sizes, default=0) < 0:
+    whole = shares or sizes == given
+    if not whole or sum(sizes) != count or min(sizes, default=0) < 0:
         message = f"random_split: the lengths {given} don't fit the {count} examples"
         raise ad.OptionError(f"{message}. Give sizes that sum to {count}, or shares that sum to 1.")
     order = np.random.default_rng(seed).permutation(count)
@@ -208,8 +216,18 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
+def _check_places(places: Iterable[int], count: int) -> None:
+    for place in places:
+        if not -count <= place < count:
+            message = f"Subset: the index {place} is not among the {count} examples"
+            raise ad.IndexingError(f"{message}. Give indices from {-count} to {count - 1}.")
+
+
 def check_dataset(owner: str, dataset: Any) -> None:
     """Raise OptionError unless it has a length and gives examples."""
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         message = f"{owner}: the dataset is a {type(dataset).__name__}"
         raise ad.OptionError(f"{message}. Give something with __len__ and __getitem__.")
+    if getattr(dataset, "shape", None) == ():
+        message = f"{owner}: the dataset is {ad.errors.describe(dataset)}, without a first axis"
+        raise ad.OptionError(f"{message}. Give an array of shape (N, ...).")

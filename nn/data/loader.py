@@ -8,7 +8,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.calls import Checked
-from nn.checks import check_size
+from nn.checks import check_numbers, check_size
 from nn.data.collate import default_collate, pad_collate
 from nn.data.dataset import Dataset, check_dataset
 from nn.data.order import cut, shuffled
@@ -203,7 +203,7 @@ class DataLoader(Checked):
     def _take(self, epoch: int, number: int, indices: Any) -> Any:
         """Make one batch. Errors get a note that says where they came from."""
         place = f"batch {number} of epoch {epoch}"
-        indices = [int(i) for i in indices]
+        indices = list(check_numbers("DataLoader", f"{place}, of the batch_sampler,", indices))
         if self.collate_fn is None and hasattr(self.dataset, "__getitems__"):
             taken = _noted(f"taking {place}, examples {_brief(indices)}", self._whole, indices)
             if not isinstance(taken, list):

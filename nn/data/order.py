@@ -68,7 +68,11 @@ class BucketBatchSampler(Checked):
         drop_last: bool = False,
         pool: int = 50,
     ) -> None:
-        self.lengths = np.asarray(lengths)
+        try:
+            self.lengths = np.asarray(lengths)
+        except ValueError:
+            message = "BucketBatchSampler: the lengths are nested"
+            raise ad.DomainError(f"{message}. Give a whole number for each example.") from None
         if self.lengths.ndim != 1 or (self.lengths.size and self.lengths.dtype.kind not in "iu"):
             message = f"BucketBatchSampler: the lengths are {ad.errors.describe(self.lengths)}"
             raise ad.DomainError(f"{message}. Give a whole number for each example.")
@@ -84,7 +88,7 @@ class BucketBatchSampler(Checked):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next."""
-        self.epoch = epoch
+        self.epoch = check_size("BucketBatchSampler", "epoch", epoch)
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.lengths), self.batch_size)

@@ -82,7 +82,7 @@ def test_random_split(lengths, sizes):
     assert [list(p) for p in nn.random_split(range(10), lengths, seed=4)] != list(map(list, parts))
 
 
-@pytest.mark.parametrize("lengths", [[5, 4], [0.5, 0.6], [11, -1], []])
+@pytest.mark.parametrize("lengths", [[5, 4], [0.5, 0.6], [11, -1], [], [2.7, 7.3]])
 def test_split_lengths_that_do_not_fit(lengths):
     with pytest.raises(ad.OptionError, match="don't fit the 10 examples"):
         nn.random_split(range(10), lengths)
@@ -359,6 +359,56 @@ def test_options_that_make_no_sense(options, message):
 def test_what_is_no_dataset():
     with pytest.raises(ad.OptionError, match=r"a generator\. Give something with __len__"):
         nn.DataLoader(i for i in range(3))
+
+
+@pytest.mark.parametrize("data", [np.array(3), ad.asarray(3)])
+def test_an_array_without_axes_is_no_dataset(data):
+    with pytest.raises(ad.OptionError, match="without a first axis"):
+        nn.DataLoader(data)
+
+
+@pytest.mark.parametrize(
+    "sampler", [[[0.9, 1.9]], ["01"], [0, 1], [None], [np.array([0.0, 1.0])], [["0"]]]
+)
+@pytest.mark.parametrize("prefetch", [0, 1])
+def test_batches_that_are_no_whole_numbers(sampler, prefetch):
+    loader = nn.DataLoader("abc", batch_sampler=sampler, prefetch=prefetch)
+    with pytest.raises(ad.OptionError, match=r"batch 0 of epoch 0, of the batch_sampler, is "):
+        list(loader)
+
+
+@pytest.mark.parametrize("batch", [[0, 2], (0, 2), np.array([0, 2]), ad.asarray([0, 2])])
+def test_batches_of_whole_numbers(batch):
+    assert list(nn.DataLoader("abc", batch_sampler=[batch])) == [["a", "c"]]
+
+
+def test_nested_lengths_are_none():
+    with pytest.raises(ad.DomainError, match="whole number for each example"):
+        nn.BucketBatchSampler([[1], [1, 2]], 2)
+
+
+@pytest.mark.parametrize("epoch", [None, "x", -1, 1.5])
+def test_a_wrong_epoch_changes_nothing(epoch):
+    sampler = nn.BucketBatchSampler([1, 2], 2)
+    with pytest.raises(ad.OptionError, match=r"BucketBatchSampler: epoch is .* Give a whole"):
+        sampler.set_epoch(epoch)
+    assert sampler.epoch == 0
+
+
+@pytest.mark.parametrize("index", [5, -2, "a", None, 0.0])
+def test_a_subset_has_no_such_example(index):
+    with pytest.raises(ad.IndexingError, match=r"Subset: the index .* Give"):
+        nn.Subset("abc", [0])[index]
+
+
+def test_an_index_beyond_all_places():
+    with pytest.raises(ad.IndexingError, match="not among the 3 examples"):
+        nn.Subset("abc", [10**30])
+
+
+def test_indices_are_as_many_as_examples():
+    with pytest.raises(ad.OptionError, match="2 examples and 1 indices"):
+        nn.default_collate([1, 2], indices=[0])
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
