@@ -67,8 +67,8 @@ class _Convolution(Module):
         Raises
         ------
         ShapeError
-            If the axes or channels are not those of the layer, or the kernel is larger than
-            the padded input.
+            If the axes or channels are not those of the layer, the kernel is larger than the
+            padded input, or the padding takes more from the input than there is.
         """
         return _convolved(
             self,
@@ -284,7 +284,9 @@ def _convolved(
         message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has {x.shape[1]} channels, "
         message += f"the weight {weight.shape} takes {inside}"
         raise ad.ShapeError(f"{message}. Give an input of shape (N, {inside}, ...).")
-    x = padded(x, _widths(padding, size, dilation), _MODES[padding_mode])
+    widths = _widths(padding, size, dilation)
+    _check_widths(owner, x, widths, padding_mode)
+    x = padded(x, widths, _MODES[padding_mode])
     view = windows(owner, x, size, stride, dilation)
     batch, _, *places = view.shape[: 2 + len(size)]
     # All windows as columns, (groups, C / groups * K, N * positions): then one product for
@@ -313,3 +315,18 @@ def _widths(padding: Sizes | str, size: Sizes, dilation: Sizes) -> list[tuple[in
         totals = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
         return [(total // 2, total - total // 2) for total in totals]
     return [(int(width), int(width)) for width in padding]
+
+
+def _check_widths(
+    owner: Module | str, x: ad.Tensor, widths: list[tuple[int, int]], mode: str
+) -> None:
+    """Raise ShapeError where the padding would hold an element of the input twice."""
+    if mode not in ("reflect", "circular"):
+        return
+    spared = 1 if mode == "reflect" else 0  # a mirror does not repeat the border
+    if any(max(ends) > max(0, n - spared) for ends, n in zip(widths, x.shape[2:], strict=True)):
+        message = f"{name_of(owner)}: padding_mode={mode!r} takes the padding {widths} from the "
+        raise ad.ShapeError(
+            f"{message}input {ad.errors.describe(x)}, which is too small. "
+            "Give a larger input, a smaller padding, or another padding_mode."
+        )

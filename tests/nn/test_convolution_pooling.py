@@ -256,3 +256,19 @@ def test_pooling_functions_are_pytorchs(name, options):
             lambda a, f=ours: f(a, *options), lambda a, f=theirs: f(a, *options), [x],
             tolerance=1e-10,
         )  # fmt: skip
+
+
+@with_torch
+@pytest.mark.parametrize(("mode", "most"), [("reflect", 3), ("circular", 4), ("replicate", 9)])
+def test_how_wide_a_padding_may_be_is_pytorchs(mode, most):
+    x = random(1, 1, 4, dtype="float32")
+    widest = {"padding": most, "padding_mode": mode}
+    ours, theirs = nn.Conv1d(1, 1, 3, **widest), torch.nn.Conv1d(1, 1, 3, **widest)
+    assert_same_as_torch(ours, theirs, [x], tolerance=1e-5)
+    if mode == "replicate":  # as wide as one likes
+        return
+    wider = {"padding": most + 1, "padding_mode": mode}
+    with pytest.raises(RuntimeError):
+        torch.nn.Conv1d(1, 1, 3, **wider)(torch.tensor(x))
+    with pytest.raises(ad.ShapeError, match=f"Conv1d: padding_mode='{mode}'.* too small"):
+        nn.Conv1d(1, 1, 3, **wider)(x)
