@@ -21,10 +21,7 @@ class _Listed(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end; returns the container."""
-        if not isinstance(modules, Iterable):
-            message = f"{type(self).__name__}: a {type(modules).__name__} is no list of modules"
-            raise ad.OptionError(f"{message}. Give [module, ...].")
-        added = list(modules)
+        added = self._listed(modules)
         for module in added:
             self._check_module(module)
         start = len(self)
@@ -38,7 +35,7 @@ class _Listed(Module):
         The place may be one past the end. A negative one counts from the end, as in a list.
         """
         modules = list(self)
-        place = operator.index(index)
+        place = self._whole(index)
         if not -len(modules) <= place <= len(modules):
             raise self._no_place(index)
         modules.insert(place, module)
@@ -46,7 +43,7 @@ class _Listed(Module):
 
     def pop(self, index: int = -1) -> Module:
         """Take the module at a place out, and return it; those behind it move down by one."""
-        module: Module = self[operator.index(index)]
+        module: Module = self[self._whole(index)]
         del self[index]
         return module
 
@@ -76,7 +73,9 @@ class _Listed(Module):
         self._replace(modules)
 
     def __add__(self, other: Iterable[Module]) -> Any:
-        return self._like([(str(i), module) for i, module in enumerate([*self, *other])])
+        return self._like(
+            [(str(i), module) for i, module in enumerate([*self, *self._listed(other)])]
+        )
 
     def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
@@ -86,10 +85,20 @@ class _Listed(Module):
 
     def _name_at(self, index: int) -> str:
         names = [name for name, _ in self.named_children()]
+        place = self._whole(index)
+        if not -len(names) <= place < len(names):
+            raise self._no_place(index)
+        return names[place]
+
+    def _listed(self, modules: Any) -> list[Module]:
+        if not isinstance(modules, Iterable):
+            message = f"{type(self).__name__}: a {type(modules).__name__} is no list of modules"
+            raise ad.OptionError(f"{message}. Give [module, ...].")
+        return list(modules)
+
+    def _whole(self, index: Any) -> int:
         try:
-            return names[operator.index(index)]
-        except IndexError:
-            raise self._no_place(index) from None
+            return operator.index(index)
         except TypeError:
             message = f"{type(self).__name__}[{index!r}]: a place is a whole number or a slice"
             raise ad.IndexingError(f"{message}, not a {type(index).__name__}.") from None
@@ -259,11 +268,11 @@ class ModuleDict(Module):
         return iter(self._modules())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._modules()
+        return isinstance(key, str) and key in self._modules()
 
     def __getitem__(self, key: str) -> Any:
         modules = self._modules()
-        if key not in modules:
+        if not isinstance(key, str) or key not in modules:
             known = ", ".join(map(repr, modules)) or "none"
             message = f"{type(self).__name__}[{key!r}]: there is no such module"
             raise ad.IndexingError(f"{message}. Its keys are: {known}.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.calls import typed
+from nn.checks import as_floats
 
 __all__ = [
     "glu",
@@ -117,9 +118,9 @@ def rrelu(
     tensor([-0.5,  2. ], dtype=float32)
     """
     del inplace
-    x = ad.asarray(input)
     if not training:
-        return ad.leaky_relu(x, (lower + upper) / 2)
+        return ad.leaky_relu(ad.asarray(input), (lower + upper) / 2)
+    x = as_floats("rrelu", input)
     slope = ad.random.uniform(lower, upper, x.shape, dtype=x.dtype, generator=generator)
     return _leaking(x, slope)
 

@@ -161,6 +161,7 @@ class RReLU(Activation):
             raise ad.DomainError(f"{message}. Exchange them.")
         self._keep(inplace, lower=lower, upper=upper)
 
+    @located
     def forward(self, x: Any) -> ad.Tensor:
         """Apply the function, with random slopes while training."""
         return rrelu(as_input(self, x), self.lower, self.upper, self.training)

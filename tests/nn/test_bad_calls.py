@@ -310,3 +310,24 @@ def test_unknown_arguments_of_functions_are_typed_errors(function):
 def test_whole_numbers_beyond_all_floats(call, digits):
     with pytest.raises(ad.AutodiffError, match=r"is a whole number of .* bits. Give"):
         call(10**digits)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: nn.Sequential(nn.Linear(2, 2)).insert("x", nn.ReLU()),
+        lambda: nn.ModuleList().insert(None, nn.ReLU()),
+        lambda: nn.ModuleList() + 3,
+        lambda: nn.ModuleList([nn.ReLU()]).pop("x"),
+        lambda: nn.ModuleDict()[[]],
+        lambda: nn.ModuleDict().pop([]),
+    ],
+)
+def test_places_and_keys_that_containers_do_not_have(call):
+    with pytest.raises(ad.AutodiffError, match=r"Sequential|ModuleList|ModuleDict"):
+        call()
+
+
+def test_a_random_slope_of_whole_numbers_names_the_layer():
+    with pytest.raises(ad.DTypeError, match=r"RReLU '0': rrelu: .* holds no floats"):
+        nn.Sequential(nn.RReLU())(ad.asarray([1, 2]))
