@@ -58,7 +58,7 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         for key, value in found.items()
         if value.shape != own[key].shape or not _casts(value.dtype.kind, own[key].dtype.kind)
     ]
-    fixed = [key for key in found if not own[key].data.flags.writeable]
+    fixed = [key for key in found if not getattr(own[key].data.flags, "writeable", True)]
     problems = [("misshapen", misfits), ("of read-only memory in the module", fixed)]
     if strict:
         problems = [("missing", missing), ("unexpected", unexpected), *problems]
