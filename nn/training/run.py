@@ -17,7 +17,7 @@ from nn.training.callbacks import Callback
 from nn.training.history import History
 from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
-from nn.training.randomness import random_state, set_random_state
+from nn.training.randomness import check_random_state, random_state, set_random_state
 
 __all__ = ["Run"]
 
@@ -104,6 +104,7 @@ class Run(Checked):
         """
         if not isinstance(state_dict, Mapping) or state_dict.get("format") != _FORMAT:
             raise FileFormatError("Trainer: this is no trainer's state. Give one of a checkpoint.")
+        self._check_random(state_dict)
         former = self.state_dict()
         former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
         try:
@@ -111,6 +112,12 @@ class Run(Checked):
         except BaseException:
             self._take(former)
             raise
+
+    def _check_random(self, state: Mapping[str, Any]) -> None:
+        """Raise FileFormatError unless the generators can have the states that were saved."""
+        check_random_state(self.model, state["random"])
+        if state["position"]["epoch_random"] is not None:
+            check_random_state(self.model, state["position"]["epoch_random"])
 
     def _take(self, state: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state["model"])

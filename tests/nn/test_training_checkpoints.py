@@ -1,5 +1,6 @@
 """Checkpoints: a run that was killed goes on byte for byte, however it was built."""
 
+import copy
 import random
 import signal
 import subprocess
@@ -266,6 +267,66 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(wrong, tmp_path):
     for a, b in zip(before[1], after[1], strict=True):
         np.testing.assert_array_equal(a, b)
     assert before[2:] == after[2:]
+
+
+def own_generators(kind):
+    """A trainer in the middle of an epoch whose dropout has a generator of its own."""
+    model = classifier(dropout=0.3)
+    model[2].generator = np.random.Generator(kind(5))
+    one = nn.Trainer(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1))
+    one.callbacks.append(Killer(2))
+    with pytest.raises(Kill):
+        one.fit(lists(), 1)
+    return one
+
+
+def drawn(one):
+    """What every generator gives next; they all are where they were after it."""
+    state = one.state_dict()
+    generator = one.model[2].generator
+    found = random.random(), np.random.random(), ad.random.random().item(), generator.random()  # noqa: NPY002, S311
+    one.load_state_dict(state)
+    return found
+
+
+MT, PHILOX = np.random.MT19937, np.random.Philox
+
+
+@pytest.mark.parametrize("where", ["random", "epoch_random"])
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        *[(MT, ("numpy", "state", "pos"), value) for value in (10**9, 625, -1, "1", 0.5, None)],
+        *[(MT, ("numpy", "state", "key"), value) for value in (np.zeros(9, np.uint32), [0], "k")],
+        (MT, ("numpy", "state", "key"), np.zeros(624)),
+        (MT, ("numpy", "gauss"), "x"),
+        (MT, ("layers", "2.generator", "state", "pos"), 10**9),
+        (MT, ("layers", "2.generator"), {}),
+        (MT, ("layers", "2.generator", "bit_generator"), "PCG64"),
+        (MT, ("layers",), None),
+        (PHILOX, ("layers", "2.generator", "buffer_pos"), -(10**6)),
+        (PHILOX, ("layers", "2.generator", "state", "counter"), np.zeros(1, np.uint64)),
+        (np.random.PCG64, ("layers", "2.generator", "state", "inc"), -1),
+        (np.random.SFC64, ("layers", "2.generator", "uinteger"), "x"),
+        (MT, ("python",), None),
+        (MT, ("python",), [3, [1, 2], None]),
+        (MT, ("python", 2), "x"),
+        (MT, ("autodiff",), {}),
+        (MT, ("autodiff", "state", "state"), 10**99),
+    ],
+)
+def test_random_states_that_make_no_sense(where, kind, path, value, tmp_path):
+    one = own_generators(kind)
+    before = drawn(one)
+    state = copy.deepcopy(one.state_dict())
+    entry = state["random"] if where == "random" else state["position"]["epoch_random"]
+    for key in path[:-1]:
+        entry = entry[key]
+    entry[path[-1]] = value
+    nn.save(state, tmp_path / "hostile")
+    with pytest.raises(nn.FileFormatError, match="state of the random generators makes no sense"):
+        one.load(tmp_path / "hostile")
+    assert drawn(one) == before
 
 
 def test_a_position_in_other_data_is_refused(tmp_path):
