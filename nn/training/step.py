@@ -84,15 +84,15 @@ class Stepping(Run):
             loss = self._gradients(group, means)
             with self._interrupts.held():
                 self._update(group, loss)
-                if self.scheduler is not None and self.schedule_every == "step":
-                    self.scheduler.step()
+                randomness = None  # from here on the step is done, whatever follows it
                 self._means = means
                 self.history.losses.append(loss)
                 self.step += 1
                 self._batch += len(group)
                 self._position = position
                 self.optimizer.zero_grad()
-                randomness = None  # from here on the step is done
+                if self.scheduler is not None and self.schedule_every == "step":
+                    self.scheduler.step()
                 self._call("on_step_end")
         except BaseException:
             if randomness is not None:
@@ -126,14 +126,18 @@ class Stepping(Run):
             self.optimizer.step()
             return
         before = [(parameter, parameter.detach().clone()) for parameter in self.model.parameters()]
-        known = [loss]
+        known = {
+            parameter: {k: list(v) if isinstance(v, list) else v for k, v in own.items()}
+            for parameter, own in self.optimizer.state.items()
+        }  # its tensors are never written to, its lists are
+        first = [loss]
         try:
-            self.optimizer.step(lambda: known.pop() if known else self._gradients(group, Means()))
+            self.optimizer.step(lambda: first.pop() if first else self._gradients(group, Means()))
         except BaseException:
             with ad.no_grad():
                 for parameter, value in before:
                     parameter.copy_(value)
-            self.optimizer.state.clear()  # what it knew of the curvature is half updated
+            self.optimizer.state = known
             raise
 
     def _gradients(self, group: list[Any], means: Means) -> float:

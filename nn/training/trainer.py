@@ -83,7 +83,9 @@ class Trainer(Stepping):
     in the same process with the next ``fit``, in another with ``fit(..., resume=True)``, which
     loads the checkpoint. A step is done completely or not at all: an interrupt waits for the
     end of an update, and one during the computation of gradients takes its random numbers
-    and buffers back. Weights, optimiser, schedule, random generators, the position in the
+    and buffers back. What raises behind the update, a schedule or a callback, leaves a complete
+    step, which is not repeated. (An optimiser of your own that raises in the middle of its
+    ``step`` has to put back itself what it changed.) Weights, optimiser, schedule, random generators, the position in the
     data, history and callbacks are all restored, so the final weights are, byte for byte,
     those of a run that was never interrupted, on the same machine with the same number of
     threads. That needs data whose order depends on epoch and seed (:class:`DataLoader`), or

@@ -1,5 +1,6 @@
 """The trainer: steps, metrics, validation, schedules, callbacks, failures, the history."""
 
+import copy
 import csv
 import io
 import itertools
@@ -7,6 +8,7 @@ import math
 import signal
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +40,15 @@ def trainer(model=None, lr=0.1, momentum=0.9, **options):
 
 def weights(model):
     return {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+def plain(state):
+    """A state in lists and numbers, which can be compared."""
+    if isinstance(state, dict):
+        return {key: plain(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return [plain(value) for value in state]
+    return state.tolist() if hasattr(state, "tolist") else state
 
 
 def assert_same(a, b):
@@ -236,6 +247,36 @@ def test_an_optimiser_that_looks_at_the_loss_several_times():
     assert_same(weights(model), before)
 
 
+@pytest.mark.parametrize("steps", [0, 3])
+def test_an_error_in_the_middle_of_a_step_leaves_what_lbfgs_knew(steps):
+    x, y = problem()
+
+    class Failing(nn.Module):
+        calls = 0
+
+        def forward(self, outputs, targets):
+            self.calls -= 1
+            if self.calls == 0:
+                raise ZeroDivisionError
+            return nn.functional.cross_entropy(outputs, targets)
+
+    model, loss = classifier(), Failing()
+    optimizer = nn.optim.LBFGS(model.parameters(), max_iter=4, history_size=3)
+    one = nn.Trainer(model, loss, optimizer)
+    if steps:
+        one.fit([(x, y)], steps)
+    before = copy.deepcopy(optimizer.state_dict())
+    loss.calls = 4
+    with pytest.raises(ZeroDivisionError):
+        one.fit([(x, y)], 1)
+    assert plain(optimizer.state_dict()) == plain(before)
+    one.fit([(x, y)], 1)
+    whole = trainer()
+    whole.optimizer = nn.optim.LBFGS(whole.model.parameters(), max_iter=4, history_size=3)
+    whole.fit([(x, y)], steps + 1)
+    assert_same(weights(model), weights(whole.model))
+
+
 def test_a_schedule_that_follows_what_is_not_there():
     model = classifier()
     optimizer = nn.SGD(model.parameters(), lr=0.1)
@@ -299,6 +340,73 @@ def test_a_schedule_that_follows_a_number_gets_it():
         model, nn.CrossEntropyLoss(), optimizer, scheduler=Following(optimizer), monitor="loss"
     )
     assert list(other.fit(loader(), 2)["loss"]) == list(other.scheduler.seen)
+
+
+class Ending(Halving):
+    """A schedule that has an end, and raises behind it."""
+
+    def step(self):
+        if self.count == 3:
+            raise ad.OptionError("no rate for step 4")
+        super().step()
+
+
+def test_a_step_is_complete_where_the_schedule_behind_it_raises():
+    batches = [(x[None], y[None]) for x, y in zip(*problem(8), strict=True)]
+    one = trainer(schedule_every="step", momentum=0.5)
+    one.scheduler = Ending(one.optimizer)
+    with pytest.raises(ad.OptionError, match="no rate for step 4"):
+        one.fit(batches, 1)
+    assert one.step == len(one.history.losses) == 4
+    one.scheduler = None
+    one.fit(batches, 1)
+    whole = trainer(momentum=0.5)
+    for lr, batch in zip([0.1, 0.05, 0.025, *[0.0125] * 5], batches, strict=True):
+        whole.optimizer.param_groups[0]["lr"] = lr
+        whole.fit([batch], 1)
+    assert one.history.losses == whole.history.losses
+    assert_same(weights(one.model), weights(whole.model))
+
+
+@pytest.mark.parametrize("wrong", ["position", "rate"])
+def test_what_raises_before_an_update_leaves_no_trace_of_the_step(wrong):
+    class Positions:
+        broken = False
+
+        def __iter__(self):
+            return iter([problem(8)] * 4)
+
+        def state_dict(self):
+            if self.broken:
+                raise ZeroDivisionError
+            return {}
+
+    data = Positions()
+
+    def break_it(trainer):
+        if trainer.step == 2 and wrong == "position":
+            data.broken = True
+        elif trainer.step == 2:
+            trainer.optimizer.param_groups[1]["lr"] = math.nan
+
+    class Breaking:
+        on_step_end = staticmethod(break_it)
+
+    model = classifier(dropout=0.5)
+    groups = [{"params": model[0].parameters()}, {"params": model[3].parameters()}]
+    optimizer = nn.SGD(groups, lr=0.1, momentum=0.5)
+    one = nn.Trainer(model, nn.CrossEntropyLoss(), optimizer, callbacks=[Breaking()])
+    seen = []
+    one.callbacks.append(SimpleNamespace(on_step_end=lambda _: seen.append(moment(one))))
+    with pytest.raises((ZeroDivisionError, ad.DomainError)):
+        one.fit(data, 1)
+    assert moment(one) == seen[-1]
+    assert one.step == len(seen) == 2
+
+
+def moment(one):
+    state = one.optimizer.state_dict()["state"]
+    return plain([one.model.state_dict(), state, ad.random.get_state(), one.history.losses])
 
 
 # -- callbacks -----------------------------------------------------------------------------------
