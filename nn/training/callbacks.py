@@ -11,11 +11,16 @@ import autodiff as ad
 from nn.calls import Checked
 from nn.checks import check_known, check_size
 from nn.files import write_whole
+from nn.training.states import ARRAYS, COUNT, NUMBER, check_state, or_none
 
 if TYPE_CHECKING:
     from nn.training.trainer import Trainer
 
 __all__ = ["CSVLog", "Callback", "EarlyStopping"]
+
+
+_STATE = {"best": NUMBER, "best_epoch": COUNT, "waited": COUNT, "weights": or_none(ARRAYS)}
+"""What early stopping remembers."""
 
 
 class Callback(Checked):
@@ -124,7 +129,7 @@ class EarlyStopping(Callback):
             message = f"EarlyStopping: the history has no {self.monitor!r}"
             hint = ", and give fit(validation=...)" if self.monitor.startswith("val_") else ""
             raise ad.OptionError(f"{message}. Monitor one of {', '.join(row)}{hint}.")
-        value = row[self.monitor]
+        value = float(row[self.monitor])
         gain = self.best - value if self.mode == "min" else value - self.best
         if gain > self.min_delta:
             self.best, self.best_epoch, self.waited = value, row["epoch"], 0
@@ -151,7 +156,14 @@ class EarlyStopping(Callback):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
+        """Take over what :meth:`state_dict` gave.
+
+        Raises
+        ------
+        FileFormatError
+            If it is no such state. Nothing was loaded then.
+        """
+        check_state("EarlyStopping", state_dict, _STATE)
         self.best = state_dict["best"]
         self.best_epoch = state_dict["best_epoch"]
         self.waited = state_dict["waited"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.calls import Checked
+from nn.training.states import NUMBERS, ROWS, check_state
 
 __all__ = ["History"]
 
@@ -156,7 +157,14 @@ class History(Checked):
         return {"rows": [dict(row) for row in self.rows], "losses": losses}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
+        """Take over what :meth:`state_dict` gave.
+
+        Raises
+        ------
+        FileFormatError
+            If it is no such state. Nothing was loaded then.
+        """
+        check_state("History", state_dict, {"rows": ROWS, "losses": NUMBERS})
         self.rows[:] = [dict(row) for row in state_dict["rows"]]
         self.losses[:] = ad.asarray(state_dict["losses"]).tolist()
 

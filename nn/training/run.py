@@ -18,12 +18,38 @@ from nn.training.history import History
 from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
 from nn.training.randomness import check_random_state, random_state, set_random_state
+from nn.training.states import ANY, COUNT, DICT, MEANS, NUMBER, SWITCH, check_state, or_none
 
 __all__ = ["Run"]
 
 _MOMENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 _FORMAT = "autodiff trainer 1"
+
+_STATE = {
+    "model": DICT,
+    "optimizer": ANY,  # the parts look at their own states
+    "scheduler": ANY,
+    "random": DICT,
+    "history": DICT,
+    "callbacks": DICT,
+    "position": DICT,
+}
+
+_POSITION = {
+    "epoch": COUNT,
+    "step": COUNT,
+    "batch": COUNT,
+    "first": or_none(COUNT),
+    "stopped": SWITCH,
+    "seconds": NUMBER,
+    "means": MEANS,
+    "data": ANY,
+    "epoch_random": or_none(DICT),
+}
+
+_FOREIGN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What parts that don't check their state raise for one that is not theirs."""
 
 
 class Run(Checked):
@@ -102,22 +128,27 @@ class Run(Checked):
         AutodiffError
             If a part doesn't fit. Nothing was loaded then.
         """
-        if not isinstance(state_dict, Mapping) or state_dict.get("format") != _FORMAT:
+        if not _is_of_trainer(state_dict):
             raise FileFormatError("Trainer: this is no trainer's state. Give one of a checkpoint.")
-        self._check_random(state_dict)
+        check_state("Trainer", state_dict, _STATE)
+        check_state("Trainer", state_dict["position"], _POSITION)
+        check_random_state(self.model, state_dict["random"])
+        if state_dict["position"]["epoch_random"] is not None:
+            check_random_state(self.model, state_dict["position"]["epoch_random"])
         former = self.state_dict()
         former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
+        groups = [dict(group) for group in self.optimizer.param_groups]
         try:
             self._take(state_dict)
-        except BaseException:
+        except BaseException as error:
             self._take(former)
+            for group, options in zip(self.optimizer.param_groups, groups, strict=True):
+                group.clear()  # loading adds entries, and takes none away
+                group.update(options)
+            if isinstance(error, _FOREIGN) and not isinstance(error, ad.AutodiffError):
+                message = f"Trainer: a part of the state makes no sense ({_reason(error)})"
+                raise FileFormatError(f"{message}. Take another copy.") from error
             raise
-
-    def _check_random(self, state: Mapping[str, Any]) -> None:
-        """Raise FileFormatError unless the generators can have the states that were saved."""
-        check_random_state(self.model, state["random"])
-        if state["position"]["epoch_random"] is not None:
-            check_random_state(self.model, state["position"]["epoch_random"])
 
     def _take(self, state: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
@@ -165,7 +196,7 @@ class Run(Checked):
             loaded then.
         """
         state = load(path)
-        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
+        if not _is_of_trainer(state):
             message = f"Trainer.load: {os.fspath(path)!r} is no trainer's checkpoint"
             raise FileFormatError(
                 f"{message}. For weights alone: model.load_state_dict(nn.load(path))."
@@ -188,3 +219,11 @@ class Run(Checked):
             function = getattr(callback, method, None)
             if function is not None:
                 function(self)
+
+
+def _is_of_trainer(state: Any) -> bool:
+    return isinstance(state, Mapping) and str(state.get("format")) == _FORMAT
+
+
+def _reason(error: BaseException) -> str:
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)[:200]

@@ -85,11 +85,11 @@ class Trainer(Stepping):
     end of an update, and one during the computation of gradients takes its random numbers
     and buffers back. What raises behind the update, a schedule or a callback, leaves a complete
     step, which is not repeated. (An optimiser of your own that raises in the middle of its
-    ``step`` has to put back itself what it changed.) Weights, optimiser, schedule, random generators, the position in the
-    data, history and callbacks are all restored, so the final weights are, byte for byte,
-    those of a run that was never interrupted, on the same machine with the same number of
-    threads. That needs data whose order depends on epoch and seed (:class:`DataLoader`), or
-    on the shared random generators.
+    ``step`` has to put back itself what it changed.) Weights, optimiser, schedule, random
+    generators, the position in the data, history and callbacks are all restored, so the final
+    weights are, byte for byte, those of a run that was never interrupted, on the same machine
+    with the same number of threads. That needs data whose order depends on epoch and seed
+    (:class:`DataLoader`), or on the shared random generators.
 
     Examples
     --------

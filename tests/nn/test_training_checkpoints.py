@@ -12,7 +12,7 @@ import pytest
 
 import autodiff as ad
 import nn
-from tests.nn.test_training import assert_same, classifier, problem, weights
+from tests.nn.test_training import assert_same, classifier, plain, problem, weights
 
 pytest.importorskip("safetensors")
 
@@ -327,6 +327,117 @@ def test_random_states_that_make_no_sense(where, kind, path, value, tmp_path):
     with pytest.raises(nn.FileFormatError, match="state of the random generators makes no sense"):
         one.load(tmp_path / "hostile")
     assert drawn(one) == before
+
+
+class Counting:
+    """A callback that remembers something, and trusts what it is given."""
+
+    count = 0
+
+    def on_step_end(self, _):
+        self.count += 1
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *[((name,), None) for name in ("random", "history", "callbacks", "position")],
+        *[((name,), 3) for name in ("model", "optimizer", "scheduler")],
+        (("history",), {}),
+        (("history", "rows"), [3]),
+        (("history", "rows"), [{1: 2}]),
+        (("history", "losses"), ["x"]),
+        (("history", "losses"), np.zeros((2, 2))),
+        *[(("position", name), "x") for name in ("epoch", "step", "batch", "first", "seconds")],
+        *[(("position", name), -1) for name in ("epoch", "step", "batch", "first", "stopped")],
+        (("position", "epoch"), True),
+        (("position", "epoch"), 10**400),
+        (("position", "step"), 1.5),
+        *[(("position", "means"), value) for value in (3, {"loss": "x"}, {"loss": [1.0]})],
+        *[(("position", "means", "loss"), value) for value in (["x", 1.0], [10**400, 1])],
+        (("position", "epoch_random"), 3),
+        (("callbacks", "EarlyStopping 1"), {}),
+        (("callbacks", "EarlyStopping 1"), None),
+        (("callbacks", "EarlyStopping 1", "best"), "x"),
+        (("callbacks", "EarlyStopping 1", "waited"), None),
+        (("callbacks", "EarlyStopping 1", "best_epoch"), 0.5),
+        (("callbacks", "EarlyStopping 1", "weights"), [1]),
+        (("callbacks", "EarlyStopping 1", "weights"), {"0.weight": "x"}),
+        (("callbacks", "Counting 1"), {}),
+        (("callbacks", "Counting 1"), 5),
+    ],
+)
+def test_a_state_that_makes_no_sense_changes_nothing(path, value):
+    one = build(None, every=None)
+    one.callbacks += [Counting(), Killer(8)]
+    with pytest.raises(Kill):
+        one.fit(lists(), 3)
+    state = one.state_dict()
+    entry = hostile = copy.deepcopy(state)
+    for key in path[:-1]:
+        entry = entry[key]
+    entry[path[-1]] = value
+    for part in (one.model, one.optimizer, one.history, one.callbacks[-2]):
+        disturb(part)
+    before = plain(one.state_dict())
+    with pytest.raises(ad.AutodiffError):
+        one.load_state_dict(hostile)
+    assert plain(one.state_dict()) == before
+    one.load_state_dict(state)
+    assert plain(one.state_dict()) == plain(state)
+
+
+def disturb(part):
+    """Make a part another than the saved one, so that loading it would be seen."""
+    if isinstance(part, nn.Module):
+        with ad.no_grad():
+            part[0].bias += 1
+    elif isinstance(part, nn.History):
+        part.losses.append(0.0)
+    elif isinstance(part, Counting):
+        part.count = 99
+    else:
+        part.param_groups[0]["lr"] *= 2
+
+
+@pytest.mark.parametrize("state", [None, 3, {}, {"format": "autodiff trainer 1"}, {"format": 1}])
+def test_what_is_no_state_of_a_trainer(state):
+    one = build(None, every=None)
+    with pytest.raises(nn.FileFormatError, match="Trainer: "):
+        one.load_state_dict(state)
+
+
+@pytest.mark.parametrize("part", [nn.History, nn.EarlyStopping])
+def test_parts_that_load_what_makes_no_sense(part):
+    one = part()
+    state = one.state_dict()
+    for name in state:
+        hostile = {**state, name: object()}
+        with pytest.raises(nn.FileFormatError, match=f"{part.__name__}: the saved '{name}' is"):
+            one.load_state_dict(hostile)
+        del hostile[name]
+        with pytest.raises(nn.FileFormatError, match=f"{part.__name__}: .* has no '{name}'"):
+            one.load_state_dict(hostile)
+    with pytest.raises(nn.FileFormatError, match="a list is no saved state"):
+        one.load_state_dict([])
+    assert plain(one.state_dict()) == plain(state)
+
+
+def test_options_that_a_saved_run_had_are_not_left_behind():
+    saved = build(None, every=None).state_dict()  # whose schedule noted an "initial_lr"
+    model = build(None, every=None).model
+    optimizer = nn.SGD(model.parameters(), lr=0.3)
+    ours = nn.Trainer(model, nn.CrossEntropyLoss(), optimizer)
+    before = [dict(group) for group in optimizer.param_groups]
+    with pytest.raises(ad.OptionError, match="had a schedule"):
+        ours.load_state_dict(saved)
+    assert optimizer.param_groups == before
 
 
 def test_a_position_in_other_data_is_refused(tmp_path):
