@@ -78,6 +78,11 @@ class Run(Checked):
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         if self.checkpoint is not None:  # found now, not after an epoch
             require_safetensors()
+            self._check_parts()
+            if self.checkpoint.is_dir() or "\0" in str(self.checkpoint):
+                message = f"Trainer: the checkpoint {os.fspath(self.checkpoint)!r}"
+                what = "has a NUL character" if "\0" in str(self.checkpoint) else "is a folder"
+                raise ad.OptionError(f"{message} {what}. Give a file, as 'run.safetensors'.")
             if not self.checkpoint.parent.is_dir():
                 message = f"Trainer: there is no folder {str(self.checkpoint.parent)!r}"
                 raise ad.OptionError(f"{message} for the checkpoint. Make it first.")
@@ -93,8 +98,26 @@ class Run(Checked):
         self._epoch_random: Any = None  # the random state at the beginning of the epoch
         self._interrupts = Interrupts()
 
+    def _check_parts(self) -> None:
+        """Raise OptionError unless every part can be saved and loaded."""
+        remembering = [one for one in self.callbacks if hasattr(one, "state_dict")]
+        for part in (self.optimizer, self.scheduler, *remembering):
+            for name in ("state_dict", "load_state_dict"):
+                if part is not None and not callable(getattr(part, name, None)):
+                    message = f"Trainer: the {type(part).__name__} has no {name}"
+                    raise ad.OptionError(
+                        f"{message}, without which there is no checkpoint. Define it."
+                    )
+
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a fit needs to go on: what a checkpoint holds."""
+        """Return all that a fit needs to go on: what a checkpoint holds.
+
+        Raises
+        ------
+        OptionError
+            If a part of the trainer has no ``state_dict`` or no ``load_state_dict``.
+        """
+        self._check_parts()
         return {
             "format": _FORMAT,
             "model": self.model.state_dict(),
@@ -182,7 +205,8 @@ class Run(Checked):
         """Write a checkpoint, whole or not at all; at first to the trainer's own path."""
         if path is None and self.checkpoint is None:
             raise ad.OptionError("Trainer.save: where to? Give a path.")
-        save(self.state_dict(), path or self.checkpoint)  # type: ignore[arg-type]
+        to = self.checkpoint if path is None else path
+        save(self.state_dict(), to)  # type: ignore[arg-type]
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read a checkpoint; the next fit goes on where it stood.

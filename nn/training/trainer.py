@@ -44,7 +44,8 @@ class Trainer(Stepping):
         Functions of output and target, like :func:`accuracy`, by name. An epoch's number is
         the mean over its batches, weighted by their size.
     scheduler : optional
-        A learning-rate schedule: anything with ``step()``. One whose ``step`` takes a value,
+        A learning-rate schedule: anything with ``step()``, and for checkpoints with
+        ``state_dict()`` and ``load_state_dict(state)``. One whose ``step`` takes a value,
         like ``ReduceLROnPlateau``, gets the epoch's ``monitor``.
     schedule_every : {"epoch", "step"}
         When the schedule moves on.
@@ -122,10 +123,12 @@ class Trainer(Stepping):
         checkpoint_every: int | None = None,
         progress: bool | None = None,
     ) -> None:
-        if not isinstance(model, Module) or not callable(loss) or not hasattr(optimizer, "step"):
+        updates = all(hasattr(optimizer, name) for name in ("step", "zero_grad", "param_groups"))
+        if not isinstance(model, Module) or not callable(loss) or not updates:
             kinds = ", ".join(type(part).__name__ for part in (model, loss, optimizer))
             raise ad.OptionError(
-                f"Trainer: got {kinds}. Give a module, a loss function and an optimiser, in order."
+                f"Trainer: got {kinds}. Give a module, a loss function and an optimiser, in order "
+                "(which has step, zero_grad and param_groups)."
             )
         _check_of_one(model, optimizer)
         super().__init__(
@@ -334,8 +337,7 @@ class Trainer(Stepping):
 def _check_of_one(model: Module, optimizer: Any) -> None:
     """Raise OptionError if the optimiser updates nothing of the model."""
     own = {id(parameter) for parameter in model.parameters()}
-    groups = getattr(optimizer, "param_groups", None)
-    updated = [id(parameter) for group in groups or () for parameter in group["params"]]
+    updated = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
     if updated and own.isdisjoint(updated):
         message = f"Trainer: the {type(optimizer).__name__} updates no parameter of the"
         message = f"{message} {type(model).__name__}"

@@ -688,6 +688,9 @@ def test_a_checkpoint_without_safetensors_is_refused_at_once(monkeypatch, tmp_pa
         ({"metrics": ["accuracy"]}, ad.OptionError, "metric 'str' is a str"),
         ({"metrics": {"loss": nn.accuracy}}, ad.OptionError, "'loss' is shown anyway"),
         ({"checkpoint": "nowhere/run"}, ad.OptionError, "no folder 'nowhere'"),
+        ({"checkpoint": ""}, ad.OptionError, "'.' is a folder"),
+        ({"checkpoint": "/"}, ad.OptionError, "'/' is a folder"),
+        ({"checkpoint": "a\0b"}, ad.OptionError, "has a NUL"),
         ({"checkpoint_every": 3}, ad.OptionError, "without a checkpoint"),
         ({"checkpoint": "x", "checkpoint_every": 0}, ad.OptionError, "checkpoint_every is 0"),
     ],
@@ -701,6 +704,44 @@ def test_parts_in_the_wrong_order():
     model = classifier()
     with pytest.raises(ad.OptionError, match="Give a module, a loss function and an optimiser"):
         nn.Trainer(model, nn.SGD(model.parameters()), nn.CrossEntropyLoss())
+
+
+class Bare:
+    """A schedule, and a callback, with what is needed for a fit and no more."""
+
+    def step(self):
+        pass
+
+    def on_epoch_end(self, _):
+        pass
+
+
+class Forgetful(Bare):
+    def state_dict(self):
+        return {}
+
+
+def test_parts_without_a_state_are_refused_where_a_checkpoint_needs_it(tmp_path):
+    for options, missing in (
+        ({"scheduler": Bare()}, "the Bare has no state_dict"),
+        ({"scheduler": Forgetful()}, "the Forgetful has no load_state_dict"),
+        ({"callbacks": [Forgetful()]}, "the Forgetful has no load_state_dict"),
+    ):
+        with pytest.raises(ad.OptionError, match=missing):
+            trainer(checkpoint=tmp_path / "run", **options)
+        one = trainer(**options)
+        one.fit(loader(), 1)
+        for needing in (one.state_dict, lambda one=one: one.save(tmp_path / "run")):
+            with pytest.raises(ad.OptionError, match=missing):
+                needing()
+    trainer(checkpoint=tmp_path / "run", callbacks=[Bare()]).fit(loader(), 1)
+
+
+def test_an_optimiser_that_lacks_a_part():
+    model = classifier()
+    for lacking in (Bare(), SimpleNamespace(step=1, zero_grad=1), SimpleNamespace(param_groups=[])):
+        with pytest.raises(ad.OptionError, match="step, zero_grad and param_groups"):
+            nn.Trainer(model, nn.CrossEntropyLoss(), lacking)
 
 
 @pytest.mark.parametrize(
