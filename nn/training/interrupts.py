@@ -41,12 +41,12 @@ class Interrupts:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let interrupts wait until the end of the ``with`` block."""
+        """Let interrupts wait until the end of the ``with`` block, however it ends."""
         self._holding = True
         try:
             yield
         finally:
             self._holding = False
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self._handler(*waiting)
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None:  # an error on its way is the interrupt's context then
+                self._handler(*waiting)
