@@ -30,9 +30,21 @@ def _leaves(batch: Any) -> Iterator[Any]:
         yield batch
 
 
-def examples(batch: Any) -> int:
-    """Return the number of examples in a batch: the first axis of its first array."""
-    return next((int(leaf.shape[0]) for leaf in _leaves(batch) if leaf.shape), 1)
+def examples(batch: Any, place: str) -> int:
+    """Return the number of examples in a batch: the first axis of its first array.
+
+    Raises
+    ------
+    OptionError
+        If there are none: neither a mean nor a gradient is defined then.
+    """
+    for leaf in _leaves(batch):
+        if leaf.shape:
+            if not leaf.shape[0]:
+                message = f"{place} has no examples: {ad.errors.describe(leaf)}"
+                raise ad.OptionError(f"{message}. Leave empty batches out of the data.")
+            return int(leaf.shape[0])
+    return 1
 
 
 def nonfinite(batch: Any) -> str:

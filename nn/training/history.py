@@ -13,10 +13,13 @@ import autodiff as ad
 from nn.calls import Checked
 from nn.training.states import NUMBERS, ROWS, check_state
 
-__all__ = ["History"]
+__all__ = ["OWN_COLUMNS", "History"]
 
 _TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # apart for colour-blind readers (Okabe & Ito)
 _COUNTS = ("epoch", "step", "lr", "seconds")
+
+OWN_COLUMNS = (*_COUNTS, "loss")
+"""Names that no metric can have."""
 
 
 class History(Checked):

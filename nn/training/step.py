@@ -12,6 +12,7 @@ from nn.checks import check_known, check_size
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from nn.optim.lbfgs import LBFGS
 from nn.training.batches import examples, nonfinite
+from nn.training.history import OWN_COLUMNS
 from nn.training.metrics import Means
 from nn.training.randomness import random_state, set_random_state
 from nn.training.run import Run
@@ -142,7 +143,10 @@ class Stepping(Run):
 
     def _gradients(self, group: list[Any], means: Means) -> float:
         """Compute the gradients of a step; return its loss."""
-        sizes = [examples(batch) for batch in group]
+        sizes = [
+            examples(batch, f"fit: batch {i} of epoch {self.epoch + 1}")
+            for i, batch in enumerate(group, self._batch + 1)
+        ]
         total = sum(sizes)
         value = 0.0
         self.optimizer.zero_grad()
@@ -176,6 +180,9 @@ class Stepping(Run):
         if getattr(loss, "shape", None) != () or not isinstance(loss, ad.Tensor):
             message = f"Trainer: the loss is {ad.errors.describe(loss)}, not a scalar tensor"
             raise ad.ShapeError(f"{message}. Give a loss that is a mean over the batch.")
+        if loss.dtype.kind == "c":
+            message = f"Trainer: the loss is {ad.errors.describe(loss)}, which has no minimum"
+            raise ad.DTypeError(f"{message}. Give a real one: its autodiff.abs, or autodiff.real.")
         return loss, outputs, targets
 
     @property
@@ -187,7 +194,7 @@ class Stepping(Run):
         if self.metrics:
             with ad.no_grad():
                 for name, metric in self.metrics.items():
-                    means.add(name, float(metric(outputs, targets)), size)
+                    means.add(name, _number(name, metric(outputs, targets)), size)
 
     def _check_gradients(self, parameters: list[Any]) -> None:
         for parameter in parameters:
@@ -221,11 +228,27 @@ def _by_name(metrics: Any) -> dict[str, Callable[..., Any]]:
         message = f"Trainer: the metrics are a {type(metrics).__name__}"
         raise ad.OptionError(f"{message}. Give functions of output and target.")
     if not isinstance(metrics, Mapping):
-        metrics = {getattr(f, "__name__", type(f).__name__): f for f in metrics}
+        listed = list(metrics)
+        metrics = {getattr(f, "__name__", type(f).__name__): f for f in listed}
+        if len(metrics) < len(listed):
+            message = f"Trainer: of {len(listed)} metrics only {', '.join(metrics)} have names"
+            raise ad.OptionError(f"{message} of their own. Give a dict of names and functions.")
     for name, metric in metrics.items():
-        if not callable(metric) or name == "loss":
+        if not callable(metric):
             message = f"Trainer: the metric {name!r} is a {type(metric).__name__}"
+            raise ad.OptionError(f"{message}. Give functions of output and target.")
+        if not isinstance(name, str) or name in OWN_COLUMNS or name.startswith("val_"):
+            message = f"Trainer: a metric can't be named {name!r}, the history's own columns are"
             raise ad.OptionError(
-                f"{message}. Give functions of output and target; 'loss' is shown anyway."
+                f"{message} {', '.join(OWN_COLUMNS)}, and those with 'val_' before a name. Give "
+                "a dict with another name; 'loss' is shown anyway."
             )
     return dict(metrics)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        message = f"Trainer: the metric {name!r} gave {ad.errors.describe(value)}"
+        raise ad.OptionError(f"{message}. Let it return one real number.") from error

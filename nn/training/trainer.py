@@ -41,8 +41,8 @@ class Trainer(Stepping):
         unless its ``reduction`` is "sum".
     optimizer : Optimizer
     metrics : dict or sequence of callable, optional
-        Functions of output and target, like :func:`accuracy`, by name. An epoch's number is
-        the mean over its batches, weighted by their size.
+        Functions of output and target, like :func:`accuracy`, by name; each gives a number. An
+        epoch's is the mean over its batches, weighted by their size.
     scheduler : optional
         A learning-rate schedule: anything with ``step()``, and for checkpoints with
         ``state_dict()`` and ``load_state_dict(state)``. One whose ``step`` takes a value,
@@ -191,7 +191,7 @@ class Trainer(Stepping):
         DivergenceError
             If a loss or gradient is NaN or infinite. The model is as before that step.
         OptionError
-            If the data give no batches, or can't be gone through again.
+            If the data give no batches, or one without examples, or can't be gone through again.
         """
         check_size("fit", "epochs", epochs)
         is_batches("data", data)
@@ -236,6 +236,11 @@ class Trainer(Stepping):
         """Return the means of loss and metrics over the data, in evaluation mode.
 
         Nothing of the model changes, its training mode neither.
+
+        Raises
+        ------
+        OptionError
+            If the data give no batches, or one without examples.
         """
         is_batches("data", data)
         means = Means()
@@ -243,9 +248,9 @@ class Trainer(Stepping):
         self.model.eval()
         try:
             with ad.no_grad():
-                for batch in data:
+                for i, batch in enumerate(data, 1):
+                    size = examples(batch, f"evaluate: batch {i}")
                     loss, outputs, targets = self._computed(batch)
-                    size = examples(batch)
                     means.add("loss", loss.item() / (size if self._sums else 1), size)
                     self._measure(means, outputs, targets, size)
         finally:

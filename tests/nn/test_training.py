@@ -687,6 +687,12 @@ def test_a_checkpoint_without_safetensors_is_refused_at_once(monkeypatch, tmp_pa
         ({"schedule_every": "day"}, ad.OptionError, "schedule_every 'day'"),
         ({"metrics": ["accuracy"]}, ad.OptionError, "metric 'str' is a str"),
         ({"metrics": {"loss": nn.accuracy}}, ad.OptionError, "'loss' is shown anyway"),
+        *[
+            ({"metrics": {name: nn.accuracy}}, ad.OptionError, f"can't be named {name!r}")
+            for name in ("epoch", "step", "lr", "seconds", "val_accuracy", 3)
+        ],
+        ({"metrics": [nn.accuracy, nn.accuracy]}, ad.OptionError, "only accuracy .* Give a dict"),
+        ({"metrics": [lambda *_: 1, lambda *_: 2]}, ad.OptionError, "of 2 metrics only <lambda>"),
         ({"checkpoint": "nowhere/run"}, ad.OptionError, "no folder 'nowhere'"),
         ({"checkpoint": ""}, ad.OptionError, "'.' is a folder"),
         ({"checkpoint": "/"}, ad.OptionError, "'/' is a folder"),
@@ -765,6 +771,54 @@ def test_a_loss_that_is_no_scalar():
     loss = nn.CrossEntropyLoss(reduction="none")
     with pytest.raises(ad.ShapeError, match=r"the loss is \(48,\) float32, not a scalar"):
         nn.Trainer(model, loss, nn.SGD(model.parameters())).fit([problem()], 1)
+
+
+def test_a_complex_loss():
+    one = trainer()
+    one.loss = lambda outputs, _: ad.mean(outputs * 1j)
+    with pytest.raises(ad.DTypeError, match=r"the loss is \(\) complex64.*real"):
+        one.fit([problem()], 1)
+
+
+@pytest.mark.parametrize("found", [None, "x", 1j, np.zeros(2), ad.zeros((2, 3)), 10**400, [1]])
+def test_a_metric_that_gives_no_number_is_named(found):
+    one = trainer(metrics={"odd": lambda *_: found})
+    for use in (one.evaluate, lambda data: one.fit(data, 1)):
+        with pytest.raises(ad.OptionError, match=r"the metric 'odd' gave .* one real number"):
+            use([problem()])
+    assert one.step == 0
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_empty_batch_is_named(accumulate, reduction):
+    model = classifier()
+    loss = nn.CrossEntropyLoss(reduction=reduction)
+    one = nn.Trainer(model, loss, nn.SGD(model.parameters(), lr=0.1), accumulate=accumulate)
+    whole, empty = problem(8), problem(0)
+    with pytest.raises(ad.OptionError, match=r"fit: batch 3 of epoch 1 has no .* \(0, 4\) float32"):
+        one.fit([whole, whole, empty, empty], 1)
+    assert one.step == 2 // accumulate
+    with pytest.raises(ad.OptionError, match=r"evaluate: batch 2 has no examples"):
+        one.evaluate([whole, empty])
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_waited_while_another_error_came_is_not_kept_for_the_next_fit():
+    class Clumsy:
+        at = 2
+
+        def on_step_end(self, trainer):
+            if trainer.step == self.at:
+                signal.raise_signal(signal.SIGINT)
+                raise ZeroDivisionError
+
+    one = trainer(callbacks=[Clumsy()])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        one.fit(loader(), 1)
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    one.fit(loader(), 1)
+    assert one.step == 6
 
 
 # -- what is shown -------------------------------------------------------------------------------
