@@ -11,6 +11,7 @@ import numpy as np
 import autodiff as ad
 from nn.module import Module
 from nn.saving import FileFormatError
+from nn.training.states import FOREIGN, reason
 
 __all__ = ["check_random_state", "random_state", "set_random_state"]
 
@@ -47,10 +48,10 @@ def check_random_state(model: Module, state: Any) -> None:
     now = random_state(model)
     try:
         set_random_state(model, state)
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-        message = f"Trainer: the saved state of the random generators makes no sense ({error})"
+    except FOREIGN as error:
+        message = "Trainer: the saved state of the random generators makes no sense"
         raise FileFormatError(
-            f"{message}. Take another copy; the layers' generators must be as the saved ones."
+            f"{message} ({reason(error)}). Take another copy, for a model built alike."
         ) from error
     finally:
         set_random_state(model, now)

@@ -18,7 +18,18 @@ from nn.training.history import History
 from nn.training.interrupts import Interrupts
 from nn.training.metrics import Means
 from nn.training.randomness import check_random_state, random_state, set_random_state
-from nn.training.states import ANY, COUNT, DICT, MEANS, NUMBER, SWITCH, check_state, or_none
+from nn.training.states import (
+    ANY,
+    COUNT,
+    DICT,
+    FOREIGN,
+    MEANS,
+    NUMBER,
+    SWITCH,
+    check_state,
+    or_none,
+    reason,
+)
 
 __all__ = ["Run"]
 
@@ -47,9 +58,6 @@ _POSITION = {
     "data": ANY,
     "epoch_random": or_none(DICT),
 }
-
-_FOREIGN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-"""What parts that don't check their state raise for one that is not theirs."""
 
 
 class Run(Checked):
@@ -154,7 +162,7 @@ class Run(Checked):
         if not _is_of_trainer(state_dict):
             raise FileFormatError("Trainer: this is no trainer's state. Give one of a checkpoint.")
         check_state("Trainer", state_dict, _STATE)
-        check_state("Trainer", state_dict["position"], _POSITION)
+        check_state("Trainer: position", state_dict["position"], _POSITION)
         check_random_state(self.model, state_dict["random"])
         if state_dict["position"]["epoch_random"] is not None:
             check_random_state(self.model, state_dict["position"]["epoch_random"])
@@ -163,29 +171,26 @@ class Run(Checked):
         groups = [dict(group) for group in self.optimizer.param_groups]
         try:
             self._take(state_dict)
-        except BaseException as error:
+        except BaseException:
             self._take(former)
             for group, options in zip(self.optimizer.param_groups, groups, strict=True):
                 group.clear()  # loading adds entries, and takes none away
                 group.update(options)
-            if isinstance(error, _FOREIGN) and not isinstance(error, ad.AutodiffError):
-                message = f"Trainer: a part of the state makes no sense ({_reason(error)})"
-                raise FileFormatError(f"{message}. Take another copy.") from error
             raise
 
     def _take(self, state: Mapping[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        _load_part(self.model, state["model"])
+        _load_part(self.optimizer, state["optimizer"])
         if (self.scheduler is None) != (state["scheduler"] is None):
             has = "a" if self.scheduler is None else "no"
             message = f"Trainer: the saved run had {has} schedule, this one differs"
             raise ad.OptionError(f"{message}. Build the trainer as the saved one.")
         if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
-        self.history.load_state_dict(state["history"])
+            _load_part(self.scheduler, state["scheduler"])
+        _load_part(self.history, state["history"])
         for name, callback in self._named_callbacks():
             if name in state["callbacks"]:
-                callback.load_state_dict(state["callbacks"][name])
+                _load_part(callback, state["callbacks"][name])
         position = state["position"]
         self.epoch, self.step = position["epoch"], position["step"]
         self._batch, self._first = position["batch"], position["first"]
@@ -249,5 +254,12 @@ def _is_of_trainer(state: Any) -> bool:
     return isinstance(state, Mapping) and str(state.get("format")) == _FORMAT
 
 
-def _reason(error: BaseException) -> str:
-    return f"there is no {error}" if isinstance(error, KeyError) else str(error)[:200]
+def _load_part(part: Any, state: Any) -> None:
+    """Load the state of a part; name it where it just fails."""
+    try:
+        part.load_state_dict(state)
+    except FOREIGN as error:
+        if isinstance(error, ad.AutodiffError):
+            raise
+        message = f"Trainer: the saved state of the {type(part).__name__} makes no sense"
+        raise FileFormatError(f"{message} ({reason(error)}). Take another copy.") from error

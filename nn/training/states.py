@@ -10,18 +10,12 @@ import autodiff as ad
 from nn.saving import FileFormatError
 
 __all__ = [
-    "ANY",
-    "ARRAYS",
-    "COUNT",
-    "DICT",
-    "MEANS",
-    "NUMBER",
-    "NUMBERS",
-    "ROWS",
-    "SWITCH",
-    "check_state",
-    "or_none",
-]
+    "ANY", "ARRAYS", "COUNT", "DICT", "FOREIGN", "MEANS", "NUMBER", "NUMBERS", "ROWS", "SWITCH",
+    "check_state", "or_none", "reason",
+]  # fmt: skip
+
+FOREIGN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What is raised by code that takes over a state, unchecked, which is not its own."""
 
 _LARGEST = 2**63
 """Whole numbers from here on are none of ours, and the largest of them are no floats."""
@@ -51,6 +45,11 @@ def check_state(owner: str, state: Any, wanted: Mapping[str, Kind]) -> None:
         if not kind.fits(state[name]):
             message = f"{owner}: the saved {name!r} is {ad.errors.describe(state[name])}"
             raise FileFormatError(f"{message}, not {kind.wanted}. {remedy}")
+
+
+def reason(error: BaseException) -> str:
+    """Say briefly why a state could not be taken over."""
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)[:200]
 
 
 def _is_whole(value: Any) -> bool:

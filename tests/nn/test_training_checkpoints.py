@@ -406,6 +406,16 @@ def disturb(part):
         part.param_groups[0]["lr"] *= 2
 
 
+def test_a_part_that_cannot_take_its_state_is_named():
+    one = build(None, every=None)
+    one.callbacks.append(Counting())
+    state = one.state_dict()
+    state["callbacks"]["Counting 1"] = {}
+    message = "state of the Counting makes no sense .there is no 'count'"
+    with pytest.raises(nn.FileFormatError, match=message):
+        one.load_state_dict(state)
+
+
 @pytest.mark.parametrize("state", [None, 3, {}, {"format": "autodiff trainer 1"}, {"format": 1}])
 def test_what_is_no_state_of_a_trainer(state):
     one = build(None, every=None)
