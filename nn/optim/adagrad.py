@@ -59,6 +59,8 @@ class Adagrad(Optimizer):
     [0.5, -199.5]
     """
 
+    counted = ("step",)
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -152,6 +154,8 @@ class Adadelta(Optimizer):
     >>> [round(value, 3) for value in w.tolist()]
     [0.801, -199.8]
     """
+
+    counted = ("step",)
 
     def __init__(
         self,

@@ -65,6 +65,8 @@ class Adam(Optimizer):
     [0.5, -199.5]
     """
 
+    counted = ("step",)
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -220,6 +222,8 @@ class NAdam(Optimizer):
     True
     """
 
+    counted = ("step", "mu_product")
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -248,6 +252,13 @@ class NAdam(Optimizer):
         super().check(options)
         check_at_least("NAdam", options, 0, "eps", "momentum_decay")
         check_rates("NAdam", options, "betas", 2)
+
+    def check_state(self, number: int, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Raise if the product of momenta, each below 1, is above 1."""
+        super().check_state(number, state, group)
+        if state["mu_product"] > 1:
+            message = f"NAdam: the state of parameter {number}: mu_product is"
+            raise ad.DomainError(f"{message} {state['mu_product']}. Give a number from 0 to 1.")
 
     def memory(self, group: dict[str, Any]) -> dict[str, float]:  # noqa: ARG002
         """Remember both moments."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import autodiff as ad
+from nn.checks import check_size
 from nn.optim.line_search import Point, strong_wolfe
 from nn.optim.optimizer import Optimizer, check_at_least
 
@@ -103,7 +104,9 @@ class LBFGS(Optimizer):
     def check(self, options: dict[str, Any]) -> None:
         """Raise if an option is out of its range or unknown."""
         check_at_least("LBFGS", options, 0, "lr", "tolerance_grad", "tolerance_change")
-        check_at_least("LBFGS", options, 1, "max_iter", "max_eval", "history_size")
+        for name in ("max_iter", "max_eval", "history_size"):
+            check_at_least("LBFGS", options, 1, name)
+            check_size("LBFGS", name, options[name], least=1)
         if options["line_search_fn"] not in (None, "strong_wolfe"):
             message = f"LBFGS: the line search {options['line_search_fn']!r} is unknown"
             raise ad.OptionError(f"{message}. Give 'strong_wolfe' or None.")
@@ -126,6 +129,21 @@ class LBFGS(Optimizer):
             f"{message}, the parameters have {size} elements together. "
             "Load the state of the same parameters in the same order."
         )
+
+    def check_state(self, number: int, state: dict[str, Any], group: dict[str, Any]) -> None:  # noqa: ARG002
+        """Raise unless a state has its counts, and all of its last iteration if there was one."""
+        if set(state) <= {"func_evals", "n_iter"}:
+            self.check_parts(number, state, ("func_evals", "n_iter"), ())
+            return
+        numbers = ("func_evals", "n_iter", "t", "H_diag")
+        self.check_parts(number, state, numbers, ("d", "prev_flat_grad"))
+        history: list[Any] = [state.get(name) for name in ("old_dirs", "old_stps", "ro")]
+        if not all(isinstance(part, list) for part in history) or len(set(map(len, history))) > 1:
+            message = f"LBFGS: in the state of parameter {number} 'old_dirs', 'old_stps' and 'ro'"
+            raise ad.OptionError(f"{message} are no lists of one length. Load a whole state.")
+        for change, step, inverse in zip(*history, strict=True):
+            past = {"old_dirs": change, "old_stps": step, "ro": inverse}
+            self.check_parts(number, past, ("ro",), ("old_dirs", "old_stps"))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Iterate until a tolerance or a limit is met.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
@@ -22,6 +23,12 @@ _TORCHS_OWN = {"capturable", "differentiable", "foreach", "fused", "param_names"
 
 _RECENT = {"maximize", "decoupled_weight_decay"}
 """Options that state dicts of older versions of PyTorch lack."""
+
+_SWITCHES = ("amsgrad", "centered", "decoupled_weight_decay", "maximize", "nesterov")
+"""Options that are True or False."""
+
+_SQUARES = {"acc_delta", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum"}
+"""Arrays of a state whose root is taken."""
 
 
 class Optimizer(Checked):
@@ -51,8 +58,11 @@ class Optimizer(Checked):
     OptionError
         Without parameters, with one twice, or with an unknown option.
     DTypeError
-        If something is not a tensor that requires a gradient.
+        If something is not a tensor that requires a gradient, or its memory is read-only.
     """
+
+    counted: tuple[str, ...] = ()
+    """The numbers that a parameter's state has beside the arrays of :meth:`memory`."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -97,20 +107,32 @@ class Optimizer(Checked):
             message = f"{self._name}: the 'params' of a group are a {type(given).__name__}"
             raise ad.OptionError(f"{message}. Give a list of parameters.")
         members = [given] if isinstance(given, ad.Tensor) else list(given)
-        members = [member[1] if isinstance(member, tuple) else member for member in members]
+        members = [m[1] if isinstance(m, tuple) and len(m) == 2 else m for m in members]
         for member in members:
             if not isinstance(member, ad.Tensor) or not (member.requires_grad and member.is_leaf):
                 message = f"{self._name}: {ad.errors.describe(member)} can't be updated"
                 raise ad.DTypeError(
                     f"{message}. Give tensors with requires_grad=True that no operation made."
                 )
+            if not member.detach().numpy().flags.writeable:
+                message = f"{self._name}: {ad.errors.describe(member)} is on read-only memory"
+                raise ad.DTypeError(f"{message}. Give a copy: nn.Parameter(tensor.clone()).")
         taken = {id(p) for other in self.param_groups for p in other["params"]}
         if len({id(p) for p in members} | taken) < len(members) + len(taken):
             message = f"{self._name}: a parameter was given twice"
             raise ad.OptionError(f"{message}. Put each parameter in one group, once.")
         options = {**self.defaults, **group, "params": members}
-        self.check(options)
+        self._check_new(options)
         self.param_groups.append(options)
+
+    def _check_new(self, options: dict[str, Any]) -> None:
+        """Check options that are added or loaded: their switches too, which steps trust."""
+        for name in _SWITCHES:
+            value = options.get(name, False)
+            if not isinstance(value, bool) and not _is_boolean_scalar(value):
+                message = f"{self._name}: {name} is {value!r}"
+                raise ad.OptionError(f"{message}. Give True or False.")
+        self.check(options)
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise if the options of a group make no sense."""
@@ -183,13 +205,27 @@ class Optimizer(Checked):
                     state[name] = ad.full_like(parameter.detach(), value)
             remembered = [state[name] for name in memory]
             whole = [parameter.detach(), gradient.detach(), *remembered]
-            for weights, slope, *part in _blocks(whole):
-                along = -slope if maximize else slope
-                if decay and decoupled:
-                    weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
-                elif decay:
-                    along = along + decay * weights
-                self.update(weights, along, part, numbers)
+            try:
+                for weights, slope, *part in _blocks(whole):
+                    along = -slope if maximize else slope
+                    if decay and decoupled:
+                        weights *= 1 - group["lr"] * decay  # noqa: PLW2901 - in place
+                    elif decay:
+                        along = along + decay * weights
+                    self.update(weights, along, part, numbers)
+            except ad.ShapeError as error:
+                raise self._misfit(parameter, whole[1:]) from error
+
+    def _misfit(self, parameter: ad.Tensor, others: list[ad.Tensor]) -> ad.ShapeError:
+        """Say which parameter does not have the shape of its gradient or of its memory."""
+        members = [p for group in self.param_groups for p in group["params"]]
+        number = next(i for i, member in enumerate(members) if member is parameter)
+        shapes = ", ".join(str(other.shape) for other in others)
+        message = f"{self._name}: parameter {number} is {ad.errors.describe(parameter)}, its"
+        return ad.ShapeError(
+            f"{message} gradient and memory are {shapes}. "
+            "Make a new optimiser after giving a parameter another shape."
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
@@ -219,7 +255,7 @@ class Optimizer(Checked):
         OptionError
             If the groups differ in number or size, or are another optimiser's.
         DomainError
-            If a saved option is out of its range.
+            If a saved option or number is out of its range, or an array has a NaN.
         ShapeError
             If a state does not have its parameter's shape. Nothing was loaded then.
         """
@@ -237,20 +273,19 @@ class Optimizer(Checked):
                 raise ad.OptionError(f"{message}. Load the state of the same kind of optimiser.")
             taken = {k: v for k, v in other.items() if k not in {"params", *_TORCHS_OWN}}
             changed = {**group, **taken}
-            self.check(changed)
+            self._check_new(changed)
             options.append(changed)
             for number, parameter in zip(other["params"], group["params"], strict=True):
                 found = state_dict["state"].get(number)
                 if found is not None:
-                    known = {name: value for name, value in found.items() if value is not None}
-                    missing = [name for name in self.memory(changed) if name not in known]
-                    if known and missing:
-                        message = f"{self._name}: the state of parameter {number} has no"
-                        raise ad.OptionError(f"{message} {missing[0]!r}. Load a whole state.")
-                    state[parameter] = {
+                    restored = {
                         name: self.restored(name, value, parameter, changed)
-                        for name, value in known.items()
+                        for name, value in found.items()
+                        if value is not None
                     }
+                    if restored:
+                        self.check_state(number, restored, changed)
+                        state[parameter] = restored
         for group, changed in zip(self.param_groups, options, strict=True):
             group.update(changed)
         self.state = state
@@ -269,6 +304,31 @@ class Optimizer(Checked):
             f"{message}, its parameter {ad.errors.describe(parameter)}. "
             "Load the state of the same parameters in the same order."
         )
+
+    def check_state(self, number: int, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Raise if the restored state of a parameter, by its number, would fail a step."""
+        self.check_parts(number, state, self.counted, self.memory(group))
+
+    def check_parts(
+        self, number: int, state: dict[str, Any], numbers: Iterable[str], arrays: Iterable[str]
+    ) -> None:
+        """Raise unless a state has numbers of 0 or more, and arrays without NaN, of these names."""
+        where = f"{self._name}: the state of parameter {number}"
+        missing = [name for name in [*numbers, *arrays] if name not in state]
+        if missing:
+            raise ad.OptionError(f"{where} has no {missing[0]!r}. Load a whole state.")
+        for name in numbers:
+            check_at_least(where, state, 0, name)
+        for name in arrays:
+            value = state[name]
+            if not isinstance(value, ad.Tensor):
+                message = f"{where} has {ad.errors.describe(value)} as {name!r}"
+                raise ad.OptionError(f"{message}. Load what state_dict() returns.")
+            below = name in _SQUARES and ad.any(value < 0)
+            if below or ad.any(ad.isnan(value)):
+                what = "numbers below 0, but is a sum of squares" if below else "NaN"
+                message = f"{where}: {name!r} has {what}"
+                raise ad.DomainError(f"{message}. Load a state saved while all went well.")
 
     def __repr__(self) -> str:
         lines = []
@@ -296,7 +356,7 @@ def _saved_groups(optimizer: str, saved: Any) -> list[Mapping[str, Any]]:
     state, groups = parts.get("state"), parts.get("param_groups")
     if (
         isinstance(groups, (list, tuple))
-        and all(isinstance(group, Mapping) and "params" in group for group in groups)
+        and all(isinstance(group, Mapping) and _has_numbers(group) for group in groups)
         and isinstance(state, Mapping)
         and all(isinstance(found, Mapping) for found in state.values())
     ):
@@ -307,6 +367,15 @@ def _saved_groups(optimizer: str, saved: Any) -> list[Mapping[str, Any]]:
     )
 
 
+def _has_numbers(group: Mapping[str, Any]) -> bool:
+    members = group.get("params")
+    return isinstance(members, (list, tuple)) and all(isinstance(m, int) for m in members)
+
+
+def _is_boolean_scalar(value: Any) -> bool:
+    return getattr(value, "shape", None) == () and value.dtype.kind == "b"
+
+
 def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "params"}
 
@@ -315,9 +384,10 @@ def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
         value = options[name]
-        # The second test, of an abstract class, is slow.
+        # The second test, of an abstract class, is slow; only an int can be too large for a float.
         real = type(value) is float or isinstance(value, Real)
-        if not real or not least <= value < math.inf:
+        huge = isinstance(value, int) and value > sys.float_info.max
+        if not real or huge or not least <= value < math.inf:
             message = f"{optimizer}: {name} is {value!r}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
 

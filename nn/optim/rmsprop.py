@@ -64,6 +64,8 @@ class RMSprop(Optimizer):
     [0.0, -199.0]
     """
 
+    counted = ("step",)
+
     def __init__(
         self,
         params: Iterable[Any],

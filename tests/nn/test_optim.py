@@ -449,6 +449,30 @@ def test_repr():
         (lambda p: optim.Adam([p * 2]), ad.DTypeError, "no operation made"),
         (lambda p: optim.Adam([p.detach()]), ad.DTypeError, "requires_grad=True"),
         (lambda _: optim.Adam([3.0]), ad.DTypeError, "Python float can't be updated"),
+        (lambda _: optim.SGD([("w",)]), ad.DTypeError, "tuple can't be updated"),
+        (lambda _: optim.SGD([()]), ad.DTypeError, "tuple can't be updated"),
+        (lambda p: optim.SGD([{"params": p, "lr": 10**400}]), ad.DomainError, "SGD: lr is 10"),
+        (lambda p: optim.LBFGS([p], history_size=0), ad.DomainError, "history_size is 0"),
+        (
+            lambda p: optim.LBFGS([{"params": p, "max_iter": 1.5}]),
+            ad.OptionError,
+            "LBFGS: max_iter is 1.5. Give a whole number",
+        ),
+        (
+            lambda p: optim.Adam([{"params": p, "amsgrad": np.ones(3)}]),
+            ad.OptionError,
+            "Adam: amsgrad is .* Give True or False",
+        ),
+        (
+            lambda p: optim.RMSprop([{"params": p, "centered": "no"}]),
+            ad.OptionError,
+            "RMSprop: centered is 'no'",
+        ),
+        (
+            lambda _: optim.SGD([ad.asarray(np.broadcast_to(1.0, 3)).requires_grad_()]),
+            ad.DTypeError,
+            r"\(3,\) float64 is on read-only memory. Give a copy",
+        ),
     ],
 )
 def test_bad_input(make, error, message):
@@ -479,3 +503,103 @@ def test_foreign_state_is_refused():
         optim.Adam([p]).load_state_dict(saved)
     with pytest.raises(ad.OptionError, match=r"have \[1\] parameters, these \[2\]"):
         optim.Adam([p, nn.Parameter([1.0])]).load_state_dict(optimizer.state_dict())
+
+
+NAN = [float("nan"), 1.0]
+BROKEN = [
+    ("Adam", {"step": -1}, ad.DomainError, "the state of parameter 0: step is -1"),
+    ("Adam", {"step": float("nan")}, ad.DomainError, "step is nan"),
+    ("Adam", {"step": "x"}, ad.DomainError, "step is 'x'"),
+    ("Adam", {"step": None}, ad.OptionError, "parameter 0 has no 'step'"),
+    ("Adam", {"exp_avg": "x"}, ad.OptionError, "parameter 0 has str as 'exp_avg'"),
+    ("Adam", {"exp_avg": 2.0}, ad.OptionError, "has Python float as 'exp_avg'"),
+    ("Adam", {"exp_avg": ad.tensor(2.0)}, ad.ShapeError, r"exp_avg is \(\) float32"),
+    ("Adam", {"exp_avg": ad.tensor(NAN)}, ad.DomainError, "'exp_avg' has NaN"),
+    ("Adam", {"exp_avg_sq": ad.tensor([1.0, -1.0])}, ad.DomainError, "has numbers below 0"),
+    ("NAdam", {"mu_product": 1.5}, ad.DomainError, "mu_product is 1.5"),
+    ("SGD", {"momentum_buffer": ad.tensor(NAN)}, ad.DomainError, "'momentum_buffer' has NaN"),
+    ("Adagrad", {"sum": ad.tensor(NAN)}, ad.DomainError, "'sum' has NaN"),
+    ("LBFGS", {"func_evals": None}, ad.OptionError, "has no 'func_evals'"),
+    ("LBFGS", {"n_iter": "x"}, ad.DomainError, "n_iter is 'x'"),
+    ("LBFGS", {"d": None}, ad.OptionError, "has no 'd'"),
+    ("LBFGS", {"t": None}, ad.OptionError, "has no 't'"),
+    ("LBFGS", {"d": 1.0}, ad.OptionError, "has Python float as 'd'"),
+    ("LBFGS", {"ro": [1.0] * 99}, ad.OptionError, "no lists of one length"),
+    ("LBFGS", {"old_dirs": 3}, ad.OptionError, "no lists of one length"),
+    ("LBFGS", {"H_diag": -1.0}, ad.DomainError, "H_diag is -1.0"),
+    (
+        "LBFGS",
+        {"old_dirs": [ad.zeros(2)], "old_stps": [ad.zeros(2)], "ro": ["x"]},
+        ad.DomainError,
+        "ro is 'x'",
+    ),
+]
+
+
+def stepped(name):
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = getattr(optim, name)([p], **({"momentum": 0.9} if name == "SGD" else {}))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p * p * p).sum()
+        loss.backward()
+        return loss
+
+    if name == "LBFGS":
+        optimizer.defaults["max_iter"] = optimizer.param_groups[0]["max_iter"] = 4
+    for _ in range(2):
+        optimizer.step(closure)
+    return optimizer
+
+
+@pytest.mark.parametrize(("name", "wrong", "error", "message"), BROKEN)
+def test_a_broken_state_loads_nothing(name, wrong, error, message):
+    saved, other = stepped(name).state_dict(), stepped(name)
+    saved["param_groups"][0]["lr"] = 0.625
+    saved["state"][0].update(wrong)
+    before = str(other.state_dict())
+    with pytest.raises(error, match=message):
+        other.load_state_dict(saved)
+    assert str(other.state_dict()) == before
+
+
+@pytest.mark.parametrize("members", [3, None, [[1]], "x"])
+def test_a_group_without_numbers_of_parameters_is_no_state(members):
+    optimizer = stepped("Adam")
+    saved = optimizer.state_dict()
+    saved["param_groups"][0]["params"] = members
+    with pytest.raises(ad.OptionError, match="no saved state"):
+        optimizer.load_state_dict(saved)
+
+
+def test_saved_options_are_checked_as_new_ones():
+    for name, wrong, message in [
+        ("LBFGS", {"max_iter": 1.5}, "max_iter is 1.5"),
+        ("Adam", {"maximize": np.ones(3)}, "maximize is"),
+    ]:
+        optimizer = stepped(name)
+        saved = optimizer.state_dict()
+        saved["param_groups"][0].update(wrong)
+        with pytest.raises(ad.OptionError, match=message):
+            optimizer.load_state_dict(saved)
+
+
+def test_a_state_without_anything_is_none():
+    p = nn.Parameter([1.0])
+    optimizer = optim.LBFGS([p])
+    saved = {**optimizer.state_dict(), "state": {0: {"func_evals": None}}}
+    optimizer.load_state_dict(saved)
+    assert optimizer.state == {}
+
+
+def test_a_parameter_of_another_shape_is_named():
+    a, b = nn.Parameter([1.0]), nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b]}], momentum=0.9)
+    saved = optimizer.state_dict()
+    saved["state"] = {1: {"momentum_buffer": ad.ones(2)}}
+    optimizer.load_state_dict(saved)
+    b.data = ad.ones(3)
+    b.grad = ad.ones(3)
+    with pytest.raises(ad.ShapeError, match=r"SGD: parameter 1 is \(3,\) float32.*\(2,\)"):
+        optimizer.step()
