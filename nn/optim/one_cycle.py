@@ -114,6 +114,9 @@ class OneCycleLR(LRScheduler):
             if cycle_momentum and not ("betas" in group or "momentum" in group):
                 message = f"{name}: {type(optimizer).__name__} has no momentum to move"
                 raise ad.OptionError(f"{message}. Give cycle_momentum=False.")
+            if last_epoch != -1 and "max_lr" not in group:
+                message = f"{name}: last_epoch is {last_epoch}, but a group has no 'max_lr'"
+                raise ad.OptionError(f"{message}. Load the optimiser's state first.")
         for i, group in enumerate(groups):
             if last_epoch == -1:
                 first = highest[i] / div_factor
@@ -123,6 +126,15 @@ class OneCycleLR(LRScheduler):
                     group.update(max_momentum=momenta[0][i], base_momentum=momenta[1][i])
         super().__init__(optimizer, last_epoch)
 
+    def check(self) -> None:
+        """Raise if the state is one of a cycle of another length."""
+        super().check()
+        check_known("OneCycleLR", "anneal_strategy", self._anneal_func_type, ("cos", "linear"))
+        steps = int(self.ends[-1]) + 1
+        if self.total_steps != steps:
+            message = f"OneCycleLR: the saved cycle has {self.total_steps} steps, this one {steps}"
+            raise ad.OptionError(f"{message}. Build the same schedule first.")
+
     def rate(self, base: float, t: float, index: int) -> float:
         """Return the rate on the way from one level to the next."""
         group = self.optimizer.param_groups[index]
@@ -131,7 +143,7 @@ class OneCycleLR(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Go on by a batch, and set the groups' rates and momenta."""
-        t = self.last_epoch + 1 if epoch is None else epoch
+        t = self._next(epoch)
         if t > self.total_steps:
             message = f"OneCycleLR: step {t} of a cycle of {self.total_steps}"
             raise ad.OptionError(f"{message}. Give a larger total_steps.")
@@ -171,5 +183,6 @@ def _for_each(name: str, option: str, value: Any, groups: int) -> list[float]:
     if len(values) != groups:
         message = f"{name}: {option} has {len(values)} numbers for {groups} groups"
         raise ad.OptionError(f"{message}. Give one number, or one for each group.")
-    check_at_least(name, {option: min(values, default=0.0)}, 0, option)
+    for each in values:
+        check_at_least(name, {option: each}, 0, option)
     return values

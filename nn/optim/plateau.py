@@ -8,7 +8,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.calls import typed
-from nn.checks import check_known, check_positive, check_size
+from nn.checks import check_known, check_size
 from nn.optim.optimizer import Optimizer, check_at_least
 from nn.optim.schedules import Resumable
 
@@ -68,34 +68,38 @@ class ReduceLROnPlateau(Resumable):
         min_lr: float | Sequence[float] = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        name = "ReduceLROnPlateau"
         if not isinstance(optimizer, Optimizer):
-            message = f"{name}: a {type(optimizer).__name__} is no optimiser"
+            message = f"ReduceLROnPlateau: a {type(optimizer).__name__} is no optimiser"
             raise ad.OptionError(f"{message}. Give one of nn.optim.")
-        if not 0 <= factor < 1:
-            raise ad.DomainError(f"{name}: factor is {factor}. Give a number from 0 to below 1.")
-        check_at_least(name, {"threshold": threshold, "eps": eps}, 0, "threshold", "eps")
         groups = len(optimizer.param_groups)
-        least = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
-        if len(least) != groups:
-            message = f"{name}: min_lr has {len(least)} numbers for {groups} groups"
-            raise ad.OptionError(f"{message}. Give one number, or one for each group.")
-        for each in least:
-            check_positive(name, "min_lr", each, or_zero=True)
         self.optimizer = optimizer
-        self.mode = check_known(name, "mode", mode, ("min", "max"))
-        self.factor = factor
-        self.patience = check_size(name, "patience", patience)
-        self.threshold = threshold
-        self.threshold_mode = check_known(name, "threshold_mode", threshold_mode, ("rel", "abs"))
-        self.cooldown = check_size(name, "cooldown", cooldown)
-        self.min_lrs = least
-        self.eps = eps
+        self.mode, self.threshold_mode = mode, threshold_mode
+        self.factor, self.patience, self.cooldown = factor, patience, cooldown
+        self.threshold, self.eps = threshold, eps
+        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
         self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
+        self.check()
+
+    def check(self) -> None:
+        """Raise if an option is out of its range or unknown, or a count makes no sense."""
+        name, own = "ReduceLROnPlateau", vars(self)
+        check_known(name, "mode", self.mode, ("min", "max"))
+        check_known(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
+        if not 0 <= self.factor < 1:
+            message = f"{name}: factor is {self.factor}"
+            raise ad.DomainError(f"{message}. Give a number from 0 to below 1.")
+        check_at_least(name, own, 0, "threshold", "eps")
+        for count in ("patience", "cooldown", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+            check_size(name, count, own[count])
+        if math.isnan(self.best):
+            raise ad.DomainError(f"{name}: best is nan. Give a number.")
+        for least in self.min_lrs:
+            check_at_least(name, {"min_lr": least}, 0, "min_lr")
+        self.check_groups("_last_lr", "min_lrs")
 
     @typed
     def step(self, metrics: Any) -> None:
@@ -108,6 +112,7 @@ class ReduceLROnPlateau(Resumable):
         except (TypeError, ValueError) as error:
             message = f"ReduceLROnPlateau: the metric is {ad.errors.describe(metrics)}"
             raise ad.DomainError(f"{message}. Give one number.") from error
+        self.check_groups("min_lrs")
         self.last_epoch += 1
         better = self._is_better(value)
         if better:

@@ -6,11 +6,13 @@ is called after), from the rate that the optimiser began with.
 
 from __future__ import annotations
 
+import copy
 import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from numbers import Real
+from typing import Any, Self
 
 import autodiff as ad
 from nn.calls import Checked, typed
@@ -32,13 +34,37 @@ __all__ = [
 ]
 
 
+_KINDS: tuple[Any, ...] = (bool, Real, str, (list, tuple))
+"""What the values of states are; a tuple is a list to some formats."""
+
+
 class Resumable(Checked):
     """What every schedule has: its rates, and a state that is saved and loaded."""
 
     unsaved: tuple[str, ...] = ("optimizer",)
     """What is no part of the state: it is given anew, or follows from the rest."""
 
+    optimizer: Any
     _last_lr: list[float]
+    _schedulers: Sequence[Any] = ()
+    """The schedules it is made of, whose states are part of its own."""
+
+    def check(self) -> None:
+        """Raise if the attributes make no sense: a new schedule's, or those that are loaded."""
+
+    def check_groups(self, *per_group: str) -> None:
+        """Raise unless lists of these names have a number of 0 or more for each group."""
+        groups = len(self.optimizer.param_groups)
+        for name in per_group:
+            values = vars(self)[name]
+            if len(values) != groups:
+                message = f"{type(self).__name__}: {name} has {len(values)} numbers"
+                raise ad.OptionError(
+                    f"{message} for {groups} groups of parameters. "
+                    "Give one for each, and make schedules after all groups were added."
+                )
+            for value in values:
+                check_at_least(type(self).__name__, {name: value}, 0, name)
 
     def get_last_lr(self) -> list[float]:
         """Return the groups' rates as the last step left them."""
@@ -46,11 +72,14 @@ class Resumable(Checked):
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the optimiser, whose own state has the rates, and functions."""
-        return {
+        state = {
             name: list(value) if isinstance(value, list) else value
             for name, value in self.__dict__.items()
             if name not in self.unsaved
         }
+        if self._schedulers:
+            state["_schedulers"] = [schedule.state_dict() for schedule in self._schedulers]
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what :meth:`state_dict` gave, here or in PyTorch.
@@ -58,11 +87,34 @@ class Resumable(Checked):
         Raises
         ------
         OptionError
-            If it is no state of a schedule. Nothing was loaded then.
+            If it is no state of such a schedule.
+        DomainError
+            If a number is out of its range. Nothing was loaded then.
         """
+        self.become(self.loaded(state_dict))
+
+    def loaded(self, saved: Any) -> Self:
+        """Return a copy that has a saved state; raise if that makes no sense."""
         own = self.state_dict()
-        check_saved(self, own, state_dict)
-        self.__dict__.update({name: state_dict[name] for name in own})
+        check_saved(self, own, saved)
+        new = copy.copy(self)
+        for name in own:
+            value = saved[name]
+            setattr(new, name, list(value) if isinstance(value, list) else value)
+        if self._schedulers:
+            states = zip(self._schedulers, saved["_schedulers"], strict=True)
+            vars(new)["_schedulers"] = [part.loaded(state) for part, state in states]
+        new.check()
+        return new
+
+    def become(self, new: Self) -> None:
+        """Take over another's attributes, each part those of the other's part."""
+        schedulers = self._schedulers
+        for own, part in zip(schedulers, new._schedulers, strict=True):
+            own.become(part)
+        vars(self).update(vars(new))
+        if schedulers:
+            self._schedulers = schedulers
 
 
 class LRScheduler(Resumable):
@@ -102,16 +154,22 @@ class LRScheduler(Resumable):
             message = f"{type(self).__name__}: a {type(optimizer).__name__} is no optimiser"
             raise ad.OptionError(f"{message}. Give one of nn.optim.")
         self.optimizer = optimizer
-        for group in optimizer.param_groups:
-            if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
-                message = f"{type(self).__name__}: last_epoch is {last_epoch}, but a group has no"
-                raise ad.OptionError(f"{message} 'initial_lr'. Load the optimiser's state first.")
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        groups = optimizer.param_groups
+        if last_epoch != -1 and not all("initial_lr" in group for group in groups):
+            message = f"{type(self).__name__}: last_epoch is {last_epoch}, but a group has no"
+            raise ad.OptionError(f"{message} 'initial_lr'. Load the optimiser's state first.")
+        self.base_lrs = [group.get("initial_lr", group["lr"]) for group in groups]
         self.last_epoch: float = last_epoch
-        self._last_lr: list[float] = []
+        self._last_lr = [group["lr"] for group in groups]
+        self.check()
         self.step()
+        for group, base in zip(groups, self.base_lrs, strict=True):
+            group.setdefault("initial_lr", base)
+
+    def check(self) -> None:
+        """Raise if an option makes no sense, or the rates are of other groups."""
+        check_at_least(type(self).__name__, vars(self), -1, "last_epoch")
+        self.check_groups("base_lrs", "_last_lr")
 
     def rate(self, base: float, t: float, index: int) -> float:
         """Return the rate at step t of a group that began with ``base``, by its index."""
@@ -130,8 +188,9 @@ class LRScheduler(Resumable):
     @typed
     def step(self, epoch: float | None = None) -> None:
         """Go to the next step, or to one that is named, and set the groups' rates."""
+        self.check_groups("base_lrs")
         former, named = self.last_epoch, epoch is not None
-        now = former + 1 if epoch is None else epoch
+        now = self._next(epoch)
         rates = []
         for i, (group, base) in enumerate(
             zip(self.optimizer.param_groups, self.base_lrs, strict=True)
@@ -144,6 +203,13 @@ class LRScheduler(Resumable):
         for group, new in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = new
         self._last_lr = rates
+
+    def _next(self, epoch: float | None) -> float:
+        """Return the step to go to: one that is named must be a number of 0 or more."""
+        if epoch is None:
+            return self.last_epoch + 1
+        check_at_least(type(self).__name__, {"epoch": epoch}, 0, "epoch")
+        return epoch
 
     def __repr__(self) -> str:
         hidden = {"base_lrs", "_last_lr"}
@@ -220,14 +286,18 @@ class StepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        self.step_size = check_size("StepLR", "step_size", step_size, least=1)
-        self.gamma = _not_negative("StepLR", gamma=gamma)
+        self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if an option is out of its range."""
+        super().check()
+        check_size("StepLR", "step_size", self.step_size, least=1)
+        check_at_least("StepLR", vars(self), 0, "gamma")
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base * gamma ** (t // step_size)``."""
-        factor: float = self.gamma ** (t // self.step_size)
-        return base * factor
+        return base * _power(self.gamma, t // self.step_size)
 
 
 class MultiStepLR(LRScheduler):
@@ -251,18 +321,24 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones = sorted(check_numbers("MultiStepLR", "milestones", milestones))
-        self.gamma = _not_negative("MultiStepLR", gamma=gamma)
+        self.milestones, self.gamma = milestones, gamma
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if an option is out of its range; sort the milestones."""
+        super().check()
+        self.milestones = sorted(check_numbers("MultiStepLR", "milestones", self.milestones))
+        check_at_least("MultiStepLR", vars(self), 0, "gamma")
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base`` times one factor for each milestone that was reached."""
-        return base * float(self.gamma ** bisect_right(self.milestones, t))
+        return base * _power(self.gamma, bisect_right(self.milestones, t))
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state; PyTorch counts its milestones."""
-        super().load_state_dict(state_dict)
-        self.milestones = sorted(Counter(self.milestones).elements())
+    def loaded(self, saved: Any) -> Self:
+        """Return a copy that has a saved state; PyTorch counts its milestones."""
+        if isinstance(saved, Mapping) and isinstance(saved.get("milestones"), Counter):
+            saved = {**saved, "milestones": list(saved["milestones"].elements())}
+        return super().loaded(saved)
 
 
 class ExponentialLR(LRScheduler):
@@ -278,13 +354,17 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = _not_negative("ExponentialLR", gamma=gamma)
+        self.gamma = gamma
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if the factor is below 0."""
+        super().check()
+        check_at_least("ExponentialLR", vars(self), 0, "gamma")
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base * gamma ** t``."""
-        factor: float = self.gamma**t
-        return base * factor
+        return base * _power(self.gamma, t)
 
 
 class LinearLR(LRScheduler):
@@ -323,12 +403,17 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
-            message = f"LinearLR: the factors are {start_factor} and {end_factor}"
-            raise ad.DomainError(f"{message}. Give numbers from 0 to 1, the first above 0.")
         self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = check_size("LinearLR", "total_iters", total_iters, least=1)
+        self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if an option is out of its range."""
+        super().check()
+        if not (0 < self.start_factor <= 1 and 0 <= self.end_factor <= 1):
+            message = f"LinearLR: the factors are {self.start_factor} and {self.end_factor}"
+            raise ad.DomainError(f"{message}. Give numbers from 0 to 1, the first above 0.")
+        check_size("LinearLR", "total_iters", self.total_iters, least=1)
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base`` times a factor between both."""
@@ -376,9 +461,15 @@ class CosineAnnealingLR(LRScheduler):
         eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
-        self.T_max = check_size("CosineAnnealingLR", "T_max", T_max, least=1)
-        self.eta_min = self.floor = _not_negative("CosineAnnealingLR", eta_min=eta_min)
+        self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if an option is out of its range."""
+        super().check()
+        check_size("CosineAnnealingLR", "T_max", self.T_max, least=1)
+        check_at_least("CosineAnnealingLR", vars(self), 0, "eta_min")
+        self.floor = self.eta_min
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return the cosine's value."""
@@ -425,11 +516,16 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
-        name = "CosineAnnealingWarmRestarts"
-        self.T_0 = check_size(name, "T_0", T_0, least=1)
-        self.T_mult = check_size(name, "T_mult", T_mult, least=1)
-        self.eta_min = _not_negative(name, eta_min=eta_min)
+        self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise if an option is out of its range."""
+        super().check()
+        name = "CosineAnnealingWarmRestarts"
+        check_size(name, "T_0", self.T_0, least=1)
+        check_size(name, "T_mult", self.T_mult, least=1)
+        check_at_least(name, vars(self), 0, "eta_min")
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return the cosine's value since the last restart."""
@@ -471,6 +567,8 @@ class SequentialLR(LRScheduler):
     [0.5]
     """
 
+    _schedulers: list[LRScheduler]
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -479,11 +577,21 @@ class SequentialLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         self._schedulers = _of_one("SequentialLR", schedulers, optimizer)
-        self._milestones = list(milestones)
-        if len(milestones) != len(schedulers) - 1 or sorted(milestones) != self._milestones:
-            message = f"SequentialLR: {len(schedulers)} schedules and the milestones {milestones}"
-            raise ad.OptionError(f"{message}. Give one rising step between each two schedules.")
+        self._milestones = milestones
         super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        """Raise unless there is a step between each two schedules, and they rise."""
+        super().check()
+        steps = self._milestones = list(
+            check_numbers("SequentialLR", "milestones", self._milestones)
+        )
+        count = len(self._schedulers)
+        if len(steps) != count - 1 or sorted(steps) != steps or min(steps, default=0) < 0:
+            message = f"SequentialLR: {count} schedules and the milestones {steps}"
+            raise ad.OptionError(
+                f"{message}. Give one rising step, 0 or more, between each two schedules."
+            )
 
     def rate(self, base: float, t: float, index: int) -> float:
         """Return the rate of the schedule whose turn it is."""
@@ -501,18 +609,8 @@ class SequentialLR(LRScheduler):
         turn = bisect_right(self._milestones, t)
         return self._schedulers[turn], self._milestones[turn - 1] if turn else 0
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state, the schedules' among it."""
-        states = [schedule.state_dict() for schedule in self._schedulers]
-        return {**super().state_dict(), "_schedulers": states}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state, the schedules' among it."""
-        _load_parts(self._schedulers, state_dict)
-        super().load_state_dict({**state_dict, "_schedulers": self._schedulers})
-
-
-class ChainedScheduler(Checked):
+class ChainedScheduler(Resumable):
     """Several schedules at once: their factors multiply.
 
     Parameters
@@ -524,6 +622,8 @@ class ChainedScheduler(Checked):
         At first the schedules'.
     """
 
+    _schedulers: list[LRScheduler]
+
     def __init__(
         self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
     ) -> None:
@@ -534,20 +634,20 @@ class ChainedScheduler(Checked):
 
     def step(self) -> None:
         """Step through all schedules."""
-        for schedule in self._schedulers:
-            schedule.step()
+        changed = [*self.optimizer.param_groups, *map(vars, self._schedulers)]
+        before = [dict(each) for each in changed]
+        try:
+            for schedule in self._schedulers:
+                schedule.step()
+        except Exception:
+            for each, values in zip(changed, before, strict=True):
+                each.clear()
+                each.update(values)
+            raise
 
     def get_last_lr(self) -> list[float]:
         """Return the groups' rates as the last step left them."""
         return self._schedulers[-1].get_last_lr()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the schedules' states."""
-        return {"_schedulers": [schedule.state_dict() for schedule in self._schedulers]}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the schedules' states."""
-        _load_parts(self._schedulers, state_dict)
 
 
 @typed
@@ -580,6 +680,9 @@ def warmup_cosine(
     0.5
     0.0
     """
+    warmup_steps = check_size("warmup_cosine", "warmup_steps", warmup_steps, least=1)
+    total_steps = check_size("warmup_cosine", "total_steps", total_steps, least=warmup_steps + 1)
+    check_at_least("warmup_cosine", {"eta_min": eta_min}, 0, "eta_min")
     warmup = LinearLR(optimizer, 1 / (warmup_steps + 1), total_iters=warmup_steps)
     decay = CosineAnnealingLR(optimizer, total_steps - warmup_steps, eta_min)
     return SequentialLR(optimizer, [warmup, decay], [warmup_steps])
@@ -591,25 +694,31 @@ def check_saved(schedule: Any, own: Mapping[str, Any], saved: Any) -> None:
     if not isinstance(saved, Mapping):
         message = f"{name}: a {type(saved).__name__} is no saved state"
         raise ad.OptionError(f"{message}. Give what state_dict() returns.")
+    given, needed = saved.get("_schedulers", ()), own.get("_schedulers", ())
+    if isinstance(given, (list, tuple)) and len(given) != len(needed):
+        message = f"{name}: the saved state has {len(given)} schedules, these are {len(needed)}"
+        raise ad.OptionError(f"{message}. Build the same schedules first.")
     missing = [key for key in own if key not in saved]
     if missing:
         message = f"{name}: the saved state has no {missing[0]!r}"
         raise ad.OptionError(f"{message}. Load the state of the same kind of schedule.")
     for key, value in own.items():
-        if isinstance(value, (int, float)) and not isinstance(saved[key], (int, float)):
+        kind = next((kind for kind in _KINDS if isinstance(value, kind)), object)
+        if not isinstance(saved[key], kind):
             message = f"{name}: the saved {key!r} is a {type(saved[key]).__name__}"
             raise ad.OptionError(f"{message}. Give what state_dict() returns.")
 
 
 def _cosine(highest: float, lowest: float, share: float) -> float:
-    return lowest + (highest - lowest) * (1 + math.cos(math.pi * share)) / 2
+    return lowest + (highest - lowest) * (1 + math.cos(math.pi * (share % 2))) / 2
 
 
-def _not_negative(schedule: str, **option: float) -> float:
-    """Return an option; raise DomainError for a negative one."""
-    ((name, value),) = option.items()
-    check_at_least(schedule, option, 0, name)
-    return value
+def _power(factor: float, t: float) -> float:
+    """Return a power of a factor; infinity, which is no rate, if it is too large."""
+    try:
+        return math.pow(factor, t)
+    except OverflowError:
+        return math.inf
 
 
 def _of_one(name: str, schedulers: Sequence[Any], optimizer: Any) -> list[LRScheduler]:
@@ -623,14 +732,6 @@ def _of_one(name: str, schedulers: Sequence[Any], optimizer: Any) -> list[LRSche
             else (f"{name}: schedule {fit.index(False)} is not one of this optimiser")
         )
         raise ad.OptionError(f"{message}. Give schedules such as LinearLR(optimizer, ...).")
+    for schedule in schedulers:
+        schedule.check_groups("base_lrs")
     return list(schedulers)
-
-
-def _load_parts(schedulers: list[LRScheduler], state_dict: Mapping[str, Any]) -> None:
-    """Load each schedule's state; raise unless there is one for each."""
-    states = state_dict.get("_schedulers", ())
-    if len(states) != len(schedulers):
-        message = f"the saved state has {len(states)} schedules, these are {len(schedulers)}"
-        raise ad.OptionError(f"{message}. Build the same schedules first.")
-    for schedule, state in zip(schedulers, states, strict=True):
-        schedule.load_state_dict(state)

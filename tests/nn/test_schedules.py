@@ -332,3 +332,201 @@ def test_foreign_states_are_refused():
     plateau = optim.ReduceLROnPlateau(make(optim))
     with pytest.raises(ad.OptionError, match="the saved state has no"):
         plateau.load_state_dict(schedule.state_dict())
+
+
+def everything(optimizer, *schedules):
+    """Return what a failed call must not change, as a text."""
+    return str([optimizer.param_groups, *(schedule.state_dict() for schedule in schedules)])
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda o: optim.warmup_cosine(o, 5, 5), ad.OptionError, "total_steps is 5.*6 or more"),
+        (lambda o: optim.warmup_cosine(o, -1, 3), ad.OptionError, "warmup_steps is -1"),
+        (lambda o: optim.warmup_cosine(o, 2, 3, -1.0), ad.DomainError, "eta_min is -1"),
+        (lambda o: optim.LambdaLR(o, lambda _: math.nan), ad.DomainError, "factor of step 0"),
+        (lambda o: optim.OneCycleLR(o, [0.1, math.nan], 10), ad.DomainError, "max_lr is nan"),
+        (lambda o: optim.OneCycleLR(o, [0.1, "x"], 10), ad.DomainError, "max_lr is 'x'"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 10, last_epoch=2), ad.OptionError, "no 'max_lr'"),
+        (lambda o: optim.StepLR(o, 2, last_epoch=-2), ad.OptionError, "no 'initial_lr'"),
+    ],
+)
+def test_a_schedule_that_can_not_be_made_leaves_the_optimizer_as_it_was(build, error, message):
+    optimizer = make(optim)
+    before = everything(optimizer)
+    with pytest.raises(error, match=message):
+        build(optimizer)
+    assert everything(optimizer) == before
+
+
+@pytest.mark.parametrize("milestones", [None, 5, [None], [2.5], [-1], [1, 2]])
+def test_milestones_of_a_sequence_are_rising_steps(milestones):
+    optimizer = make(optim)
+    parts = [optim.StepLR(optimizer, 2), optim.ExponentialLR(optimizer, 0.5)]
+    with pytest.raises(ad.OptionError, match=r"SequentialLR: .*milestones"):
+        optim.SequentialLR(optimizer, parts, milestones)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: optim.CosineAnnealingWarmRestarts(o, 3, T_mult=2),
+        lambda o: optim.CosineAnnealingLR(o, 3),
+        lambda o: optim.ExponentialLR(o, 0),
+        lambda o: optim.OneCycleLR(o, 1.0, 9),
+        lambda o: warm_up(optim, o),
+    ],
+)
+@pytest.mark.parametrize("epoch", ["x", math.nan, math.inf, -5])
+def test_a_named_step_is_a_number(build, epoch):
+    optimizer = make(optim)
+    schedule = build(optimizer)
+    before = everything(optimizer, schedule)
+    with pytest.raises(ad.DomainError, match=r"epoch is .* Give a number of 0 or more"):
+        schedule.step(epoch)
+    assert everything(optimizer, schedule) == before
+
+
+def test_far_steps_have_a_rate_or_say_that_there_is_none():
+    schedule = optim.ExponentialLR(make(optim), 2.0)
+    with pytest.raises(ad.DomainError, match="the rate is inf"):
+        schedule.step(1e6)
+    assert schedule.last_epoch == 0
+    for far in (
+        optim.CosineAnnealingLR(make(optim), 3),
+        optim.CosineAnnealingWarmRestarts(make(optim), 3, 2),
+    ):
+        far.step(1e308)
+        assert all(0 <= rate <= 0.8 for rate in far.get_last_lr())
+
+
+ANY = [
+    *(
+        lambda o, name=name, options=options: getattr(optim, name)(o, **options)
+        for name, options in SCHEDULES
+    ),
+    lambda o: optim.ReduceLROnPlateau(o, patience=0),
+    lambda o: warm_up(optim, o),
+    lambda o: chained(optim, o),
+]
+
+
+@pytest.mark.parametrize("build", ANY)
+def test_a_group_that_is_added_later_is_refused(build):
+    optimizer = make(optim)
+    schedule = build(optimizer)
+    optimizer.add_param_group({"params": [nn.Parameter([1.0])]})
+    before = everything(optimizer, schedule)
+    metric = [1.0] if isinstance(schedule, optim.ReduceLROnPlateau) else []
+    with pytest.raises(ad.OptionError, match="make schedules after all groups were added"):
+        schedule.step(*metric)
+    assert everything(optimizer, schedule) == before
+
+
+def test_parts_of_other_groups_are_refused():
+    optimizer = make(optim)
+    part = optim.LambdaLR(optimizer, [abs, abs])
+    optimizer.add_param_group({"params": [nn.Parameter([1.0])]})
+    with pytest.raises(ad.OptionError, match="2 numbers for 3 groups"):
+        optim.SequentialLR(optimizer, [part], [])
+
+
+@pytest.mark.parametrize("build", ANY)
+def test_states_that_are_none_load_nothing(build):
+    optimizer = make(optim)
+    schedule = build(optimizer)
+    before = everything(optimizer, schedule)
+    saved = schedule.state_dict()
+    for state in [3, {}, None, *({**saved, name: {"wrong": 1}} for name in saved)]:
+        with pytest.raises(ad.OptionError):
+            schedule.load_state_dict(state)
+        assert everything(optimizer, schedule) == before
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda o: optim.StepLR(o, 2), optim.ReduceLROnPlateau, lambda o: warm_up(optim, o)],
+)
+def test_a_state_of_other_groups_is_refused(build):
+    optimizer = make(optim)
+    schedule = build(optimizer)
+    before = everything(optimizer, schedule)
+    other = build(optim.SGD([nn.Parameter([1.0])]))
+    with pytest.raises(ad.OptionError, match="has 1 numbers for 2 groups"):
+        schedule.load_state_dict(other.state_dict())
+    assert everything(optimizer, schedule) == before
+
+
+@pytest.mark.parametrize(
+    ("build", "wrong", "message"),
+    [
+        (lambda o: optim.StepLR(o, 2), {"step_size": 0}, "step_size is 0"),
+        (lambda o: optim.StepLR(o, 2), {"base_lrs": [1.0]}, "base_lrs has 1 numbers for 2"),
+        (lambda o: optim.StepLR(o, 2), {"base_lrs": ["x", 1.0]}, "base_lrs is 'x'"),
+        (lambda o: optim.StepLR(o, 2), {"last_epoch": -3}, "last_epoch is -3"),
+        (lambda o: optim.StepLR(o, 2), {"last_epoch": math.nan}, "last_epoch is nan"),
+        (lambda o: optim.MultiStepLR(o, [2]), {"milestones": "ab"}, "'milestones' is a str"),
+        (lambda o: optim.MultiStepLR(o, [2]), {"milestones": [None]}, "whole numbers"),
+        (optim.LinearLR, {"start_factor": 0}, "factors are 0"),
+        (lambda o: optim.CosineAnnealingLR(o, 3), {"T_max": 1.5}, "T_max is 1.5"),
+        (lambda o: optim.OneCycleLR(o, 1.0, 9), {"total_steps": 7}, "has 7 steps, this one 9"),
+        (lambda o: optim.OneCycleLR(o, 1.0, 9), {"_anneal_func_type": "x"}, "'x' is unknown"),
+        (optim.ReduceLROnPlateau, {"mode": "x"}, "mode 'x' is unknown"),
+        (optim.ReduceLROnPlateau, {"best": math.nan}, "best is nan"),
+        (optim.ReduceLROnPlateau, {"patience": 1.5}, "patience is 1.5"),
+        (lambda o: warm_up(optim, o), {"_milestones": [40, 8]}, r"milestones \[40, 8\]"),
+    ],
+)
+def test_states_are_checked_as_options_are(build, wrong, message):
+    optimizer = make(optim)
+    schedule = build(optimizer)
+    before = everything(optimizer, schedule)
+    with pytest.raises((ad.OptionError, ad.DomainError), match=message):
+        schedule.load_state_dict({**schedule.state_dict(), **wrong})
+    assert everything(optimizer, schedule) == before
+
+
+@pytest.mark.parametrize("build", [warm_up, chained])
+def test_a_bad_part_of_a_state_loads_no_other(build):
+    optimizer = make(optim)
+    schedule = build(optim, optimizer)
+    saved = schedule.state_dict()
+    saved["_schedulers"][0]["start_factor"] = 0.9
+    saved["_schedulers"][1] = {"x": 1}
+    before = everything(optimizer, schedule)
+    with pytest.raises(ad.OptionError, match="the saved state has no"):
+        schedule.load_state_dict(saved)
+    assert everything(optimizer, schedule) == before
+
+
+def test_a_loaded_state_is_a_copy_in_the_parts_that_a_user_holds():
+    optimizer = make(optim)
+    parts = [optim.StepLR(optimizer, 2), optim.ExponentialLR(optimizer, 0.5)]
+    schedule = optim.SequentialLR(optimizer, parts, [4])
+    saved = schedule.state_dict()
+    saved["_schedulers"][1]["gamma"] = 0.25
+    schedule.load_state_dict(saved)
+    assert parts[1].gamma == 0.25
+    saved["base_lrs"][0] = 99.0
+    assert schedule.base_lrs == [0.8, 0.1]
+
+
+def test_the_least_rate_of_a_cosine_is_loaded_whole():
+    optimizer = make(optim)
+    schedule = optim.CosineAnnealingLR(optimizer, 5)
+    schedule.load_state_dict({**schedule.state_dict(), "eta_min": 0.05})
+    for _ in range(5):
+        schedule.step()
+    assert rates(optimizer) == pytest.approx([0.05, 0.05])
+
+
+def test_a_chain_steps_whole_or_not_at_all():
+    optimizer = make(optim)
+    first = optim.ExponentialLR(optimizer, 0.5)
+    chain = optim.ChainedScheduler([first, optim.LambdaLR(optimizer, lambda t: 1.0 - 2 * t)])
+    before = everything(optimizer, chain)
+    with pytest.raises(ad.DomainError, match="factor of step 1 is -1"):
+        chain.step()
+    assert everything(optimizer, chain) == before
+    assert first.last_epoch == 0
