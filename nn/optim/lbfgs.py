@@ -107,8 +107,9 @@ class LBFGS(Optimizer):
         for name in ("max_iter", "max_eval", "history_size"):
             check_at_least("LBFGS", options, 1, name)
             check_size("LBFGS", name, options[name], least=1)
-        if options["line_search_fn"] not in (None, "strong_wolfe"):
-            message = f"LBFGS: the line search {options['line_search_fn']!r} is unknown"
+        search = options["line_search_fn"]
+        if search is not None and not (isinstance(search, str) and search == "strong_wolfe"):
+            message = f"LBFGS: the line search {search!r} is unknown"
             raise ad.OptionError(f"{message}. Give 'strong_wolfe' or None.")
 
     def restored(self, name: str, value: Any, parameter: ad.Tensor, group: dict[str, Any]) -> Any:

@@ -384,19 +384,24 @@ def check_at_least(optimizer: str, options: dict[str, Any], least: float, *names
     """Raise unless the options of these names are numbers of at least that."""
     for name in names:
         value = options[name]
-        # The second test, of an abstract class, is slow; only an int can be too large for a float.
-        real = type(value) is float or isinstance(value, Real)
-        huge = isinstance(value, int) and value > sys.float_info.max
-        if not real or huge or not least <= value < math.inf:
+        # The second test, of an abstract class, is slow.
+        real = type(value) is float or _is_like_a_float(value)
+        if not real or not least <= value < math.inf:
             message = f"{optimizer}: {name} is {value!r}"
             raise ad.DomainError(f"{message}. Give a number of {least} or more.")
+
+
+def _is_like_a_float(value: Any) -> bool:
+    """Tell whether a value is a real number; whole ones may be too large for a float."""
+    too_large = isinstance(value, int) and value > sys.float_info.max
+    return isinstance(value, Real) and not too_large
 
 
 def check_rates(optimizer: str, options: dict[str, Any], name: str, count: int = 1) -> None:
     """Raise unless an option is a decay rate, from 0 to below 1, or a sequence of several."""
     given = options[name]
     rates = given if isinstance(given, (tuple, list)) else [given]
-    if len(rates) != count or not all(isinstance(r, Real) and 0 <= float(r) < 1 for r in rates):
+    if len(rates) != count or not all(_is_like_a_float(r) and 0 <= r < 1 for r in rates):
         message = f"{optimizer}: {name} is {options[name]}"
         wanted = "a number" if count == 1 else f"{count} numbers, each"
         raise ad.DomainError(f"{message}. Give {wanted} from 0 to below 1.")

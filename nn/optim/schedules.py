@@ -714,7 +714,7 @@ def _cosine(highest: float, lowest: float, share: float) -> float:
 
 
 def _power(factor: float, t: float) -> float:
-    """Return a power of a factor; infinity, which is no rate, if it is too large."""
+    """Return a power of a factor: infinity, which is no rate, where it is too large."""
     try:
         return math.pow(factor, t)
     except OverflowError:

@@ -452,6 +452,12 @@ def test_repr():
         (lambda _: optim.SGD([("w",)]), ad.DTypeError, "tuple can't be updated"),
         (lambda _: optim.SGD([()]), ad.DTypeError, "tuple can't be updated"),
         (lambda p: optim.SGD([{"params": p, "lr": 10**400}]), ad.DomainError, "SGD: lr is 10"),
+        (lambda p: optim.Adam([{"params": p, "betas": (10**400, 0.9)}]), ad.DomainError, "betas"),
+        (
+            lambda p: optim.LBFGS([{"params": p, "line_search_fn": np.ones(2)}]),
+            ad.OptionError,
+            "the line search array",
+        ),
         (lambda p: optim.LBFGS([p], history_size=0), ad.DomainError, "history_size is 0"),
         (
             lambda p: optim.LBFGS([{"params": p, "max_iter": 1.5}]),
