@@ -183,7 +183,7 @@ _KINDS = {
     "float": _Kind(_is_number, "a number", ad.DomainError),
     "int": _Kind(_is_whole, "a whole number", ad.OptionError),
     "str": _Kind(_is_text, "a string", ad.OptionError),
-    "str | os.PathLike[str]": _Kind(_is_path, "a path", ad.OptionError),
+    "str | os.PathLike[str]": _Kind(_is_path, "a path, without NUL", ad.OptionError),
     "Module": _Kind(_is_module, "a module", ad.DTypeError),
 }
 """By annotation."""

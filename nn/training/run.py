@@ -87,10 +87,9 @@ class Run(Checked):
         if self.checkpoint is not None:  # found now, not after an epoch
             require_safetensors()
             self._check_parts()
-            if self.checkpoint.is_dir() or "\0" in str(self.checkpoint):
-                message = f"Trainer: the checkpoint {os.fspath(self.checkpoint)!r}"
-                what = "has a NUL character" if "\0" in str(self.checkpoint) else "is a folder"
-                raise ad.OptionError(f"{message} {what}. Give a file, as 'run.safetensors'.")
+            if self.checkpoint.is_dir():
+                message = f"Trainer: the checkpoint {os.fspath(self.checkpoint)!r} is a folder"
+                raise ad.OptionError(f"{message}. Give a file, as 'run.safetensors'.")
             if not self.checkpoint.parent.is_dir():
                 message = f"Trainer: there is no folder {str(self.checkpoint.parent)!r}"
                 raise ad.OptionError(f"{message} for the checkpoint. Make it first.")
