@@ -95,7 +95,7 @@ def taken_places(shape, index):
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(shapes_and_indices())
 def test_gradient_of_any_index(given_index):
     """Every element gets the sum of the gradients of its copies, and second order agrees."""
@@ -122,7 +122,7 @@ def test_gradient_of_any_index(given_index):
     np.testing.assert_allclose(second.numpy(), expected.reshape(shape), atol=1e-12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(shapes_and_indices(), st.integers(0, 3), st.booleans())
 def test_gradients_of_any_write(given_index, stretched, fortran):
     """The last write in row-major order stays, and only it gets a gradient."""

@@ -14,19 +14,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff.func import hvp, jvp
 
 TORCH = importlib.util.find_spec("torch") is not None
-SETTINGS = {
-    "deadline": None,
-    "derandomize": True,
-    "database": None,
-    "suppress_health_check": list(HealthCheck),
-}
 
 # -- what a program is made of --------------------------------------------------
 # Every operation keeps values of moderate size in moderate size, and is smooth there.
@@ -277,7 +271,7 @@ def compared(actual, expected, tolerance):
 # -- comparing ----------------------------------------------------------------
 
 
-@settings(max_examples=250, **SETTINGS)
+@settings(max_examples=250)
 @given(programs(analytic=True))
 def test_against_the_complex_step(program):
     """``Im f(x + ih) / h`` is f' to the last digits, for h as small as one likes."""
@@ -296,7 +290,7 @@ def test_against_the_complex_step(program):
 
 
 @pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
-@settings(max_examples=250, **SETTINGS)
+@settings(max_examples=250)
 @given(programs(analytic=False))
 def test_against_pytorch(program):
     import torch
@@ -314,7 +308,7 @@ def test_against_pytorch(program):
     )
 
 
-@settings(max_examples=100, **SETTINGS)
+@settings(max_examples=100)
 @given(programs(analytic=False))
 def test_against_differences(program):
     """Kinks, too, with no other library's help: along one random direction."""
@@ -338,7 +332,7 @@ def test_against_differences(program):
         assert actual == pytest.approx(np.mean(slopes), rel=1e-4, abs=1e-4 * scale)
 
 
-@settings(max_examples=100, **SETTINGS)
+@settings(max_examples=100)
 @given(programs(analytic=True))
 def test_products_agree(program):
     """jvp against the gradient; hvp against the gradient's complex step, symmetric."""
@@ -367,7 +361,7 @@ def test_products_agree(program):
     assert dot(product, u) == pytest.approx(slope, rel=1e-5, abs=1e-5 * max(1.0, abs(slope)))
 
 
-@settings(max_examples=60, **SETTINGS)
+@settings(max_examples=60)
 @given(programs(analytic=False), st.integers(0, 11))
 def test_checkpoints_change_nothing(program, cut):
     """A part of the program inside a checkpoint, the rest outside."""

@@ -226,7 +226,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(EXPRESSIONS)
 def test_expressions_have_pythons_value(text):
     variables = {"x": 1.25, "w": -0.5}
@@ -245,7 +245,7 @@ def test_expressions_have_pythons_value(text):
     np.testing.assert_allclose(float(found), known, rtol=1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text):
     try:

@@ -15,7 +15,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autodiff as ad
@@ -114,9 +114,6 @@ states = st.recursive(
 )
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(state=states)
 def test_any_structure_comes_back(state, tmp_path):
     assert repr(back(state, tmp_path)) == repr(state)
