@@ -75,8 +75,12 @@ def adopted(data: Any) -> Any:
         try:
             return np.from_dlpack(data)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            message = f"tensor: data of type {type(data).__name__} can't be exchanged: {error}"
-            raise DTypeError(f"{message}. Give an array in main memory.") from error
+            reason = str(error).rstrip(".")
+            message = f"tensor: data of type {type(data).__name__} can't be exchanged: {reason}"
+            raise DTypeError(
+                f"{message}. Give an array in main memory, of a dtype that NumPy has (bfloat16 "
+                "is none: cast it to float32)."
+            ) from error
     if hasattr(data, "__array__") or isinstance(data, bytearray | memoryview):
         return np.asarray(data)
     return data

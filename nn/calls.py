@@ -113,7 +113,7 @@ def shown(value: Any) -> str:
     """Return a wrong argument as a message shows it."""
     if isinstance(value, int) and value.bit_length() > _WIDEST:
         return f"a whole number of {value.bit_length():,} bits"
-    return ad.errors.describe(value) if hasattr(value, "shape") else repr(value)
+    return ad.errors.describe(value) if getattr(value, "shape", ()) else repr(value)
 
 
 class _Kind(NamedTuple):

@@ -69,10 +69,14 @@ def check_size(
 def check_numbers(owner: Module | str, name: str, values: Any) -> tuple[int, ...]:
     """Return whole numbers as a tuple; raise OptionError unless they are a sequence of such."""
     try:
-        return tuple(map(operator.index, values))
+        given = tuple(values)
+        numbers = tuple(map(operator.index, given))
     except TypeError:
+        given, numbers = (True,), ()
+    if any(isinstance(number, bool) for number in given):  # a mask is no list of places
         message = f"{name_of(owner)}: {name} is {values!r}"
-        raise ad.OptionError(f"{message}. Give a sequence of whole numbers.") from None
+        raise ad.OptionError(f"{message}. Give a sequence of whole numbers.")
+    return numbers
 
 
 def check_probability(owner: Module | str, name: str, value: Any) -> float:

@@ -100,8 +100,8 @@ class _Listed(Module):
         try:
             return operator.index(index)
         except TypeError:
-            message = f"{type(self).__name__}[{index!r}]: a place is a whole number or a slice"
-            raise ad.IndexingError(f"{message}, not a {type(index).__name__}.") from None
+            message = f"{type(self).__name__}: the place is {index!r}, a {type(index).__name__}"
+            raise ad.IndexingError(f"{message}. Give a whole number.") from None
 
     def _no_place(self, index: int) -> ad.IndexingError:
         message = f"{type(self).__name__}[{index}]: there are {len(self)} modules"

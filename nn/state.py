@@ -65,6 +65,8 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     if any(keys for _, keys in problems):
         lines = [f"  {kind} ({len(keys)}): {_listing(keys)}" for kind, keys in problems if keys]
         remedy = "Build the module with the sizes of the saved one"
+        if len(found) + len(missing) < len(own):
+            remedy = "Give arrays that NumPy can read"
         if fixed:
             remedy = "Give the module tensors of their own memory: autodiff.asarray(array.copy())"
         elif strict and not misfits:

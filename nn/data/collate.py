@@ -196,7 +196,10 @@ def _pad(what: str, arrays: list[Any], places: Sequence[int], value: float) -> A
             )
     lengths = [array.shape[0] for array in arrays]
     dtype = np.result_type(*[array.dtype for array in arrays])
-    _check_padding(what, value, dtype)
+    if len(set(lengths)) > 1:
+        _check_padding(what, value, dtype)
+    else:
+        value = 0  # there is nothing to pad: labels beside sequences, of another dtype
     counts = ad.asarray(np.asarray(lengths, np.int64))
     if any(isinstance(array, ad.Tensor) and array.requires_grad for array in arrays):
         rows = [_extended(ad.asarray(array), max(lengths), value, dtype) for array in arrays]

@@ -136,13 +136,10 @@ class Subset(Checked):
 
     def __getitem__(self, index: int) -> Any:
         """Return one example; raise IndexingError where there is none."""
-        try:
-            place = operator.index(index)
-        except TypeError:
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
             message = f"Subset: the index {index!r} is no whole number"
-            raise ad.IndexingError(
-                f"{message}. Give a place, or make a Subset of several."
-            ) from None
+            raise ad.IndexingError(f"{message}. Give a place, or make a Subset of several.")
+        place = operator.index(index)
         _check_places([place], len(self))
         return self.dataset[int(self.indices[place])]
 
@@ -197,6 +194,7 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
     check_dataset("random_split", dataset)
     count = len(dataset)
     given = list(lengths) if isinstance(lengths, Iterable) else [lengths]
+    given = [length.item() if isinstance(length, np.generic) else length for length in given]
     if not all(isinstance(length, (int, float)) and math.isfinite(length) for length in given):
         message = f"random_split: the lengths are {given}"
         raise ad.OptionError(f"{message}. Give whole numbers, or shares that sum to 1.")
@@ -228,6 +226,8 @@ def check_dataset(owner: str, dataset: Any) -> None:
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         message = f"{owner}: the dataset is a {type(dataset).__name__}"
         raise ad.OptionError(f"{message}. Give something with __len__ and __getitem__.")
-    if getattr(dataset, "shape", None) == ():
+    try:
+        len(dataset)
+    except TypeError:  # a number as an array
         message = f"{owner}: the dataset is {ad.errors.describe(dataset)}, without a first axis"
-        raise ad.OptionError(f"{message}. Give an array of shape (N, ...).")
+        raise ad.OptionError(f"{message}. Give an array of shape (N, ...).") from None

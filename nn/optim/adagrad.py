@@ -60,6 +60,7 @@ class Adagrad(Optimizer):
     """
 
     counted = ("step",)
+    squares = ("sum",)
 
     def __init__(
         self,
@@ -156,6 +157,7 @@ class Adadelta(Optimizer):
     """
 
     counted = ("step",)
+    squares = ("square_avg", "acc_delta")
 
     def __init__(
         self,

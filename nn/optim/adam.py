@@ -66,6 +66,7 @@ class Adam(Optimizer):
     """
 
     counted = ("step",)
+    squares = ("exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,
@@ -223,6 +224,7 @@ class NAdam(Optimizer):
     """
 
     counted = ("step", "mu_product")
+    squares = ("exp_avg_sq",)
 
     def __init__(
         self,

@@ -134,17 +134,17 @@ class LBFGS(Optimizer):
     def check_state(self, number: int, state: dict[str, Any], group: dict[str, Any]) -> None:  # noqa: ARG002
         """Raise unless a state has its counts, and all of its last iteration if there was one."""
         if set(state) <= {"func_evals", "n_iter"}:
-            self.check_parts(number, state, ("func_evals", "n_iter"), ())
+            self.check_parts(number, state, ("func_evals", "n_iter"), {})
             return
         numbers = ("func_evals", "n_iter", "t", "H_diag")
-        self.check_parts(number, state, numbers, ("d", "prev_flat_grad"))
+        self.check_parts(number, state, numbers, {"d": 0.0, "prev_flat_grad": 0.0})
         history: list[Any] = [state.get(name) for name in ("old_dirs", "old_stps", "ro")]
         if not all(isinstance(part, list) for part in history) or len(set(map(len, history))) > 1:
             message = f"LBFGS: in the state of parameter {number} 'old_dirs', 'old_stps' and 'ro'"
             raise ad.OptionError(f"{message} are no lists of one length. Load a whole state.")
         for change, step, inverse in zip(*history, strict=True):
             past = {"old_dirs": change, "old_stps": step, "ro": inverse}
-            self.check_parts(number, past, ("ro",), ("old_dirs", "old_stps"))
+            self.check_parts(number, past, ("ro",), {"old_dirs": 0.0, "old_stps": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Iterate until a tolerance or a limit is met.

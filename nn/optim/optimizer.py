@@ -27,9 +27,6 @@ _RECENT = {"maximize", "decoupled_weight_decay"}
 _SWITCHES = ("amsgrad", "centered", "decoupled_weight_decay", "maximize", "nesterov")
 """Options that are True or False."""
 
-_SQUARES = {"acc_delta", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum"}
-"""Arrays of a state whose root is taken."""
-
 
 class Optimizer(Checked):
     """The base of all optimisers.
@@ -62,7 +59,10 @@ class Optimizer(Checked):
     """
 
     counted: tuple[str, ...] = ()
-    """The numbers that a parameter's state has beside the arrays of :meth:`memory`."""
+    """The numbers that :meth:`numbers` keeps in a parameter's state, beside :meth:`memory`."""
+
+    squares: tuple[str, ...] = ()
+    """The arrays of :meth:`memory` that are sums of squares, whose root is taken."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -129,14 +129,16 @@ class Optimizer(Checked):
         """Check options that are added or loaded: their switches too, which steps trust."""
         for name in _SWITCHES:
             value = options.get(name, False)
-            if not isinstance(value, bool) and not _is_boolean_scalar(value):
+            if not (isinstance(value, int) and value in (0, 1)) and not _is_boolean_scalar(value):
                 message = f"{self._name}: {name} is {value!r}"
                 raise ad.OptionError(f"{message}. Give True or False.")
         self.check(options)
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise if the options of a group make no sense."""
-        check_at_least(self._name, options, 0, "lr", "weight_decay")
+        for name in ("lr", "weight_decay"):
+            if name in options:
+                check_at_least(self._name, options, 0, name)
 
     # -- what a subclass defines -------------------------------------------------------
 
@@ -307,25 +309,36 @@ class Optimizer(Checked):
 
     def check_state(self, number: int, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Raise if the restored state of a parameter, by its number, would fail a step."""
-        self.check_parts(number, state, self.counted, self.memory(group))
+        kind = type(self)
+        declared: Any = next(base for base in kind.__mro__ if "counted" in vars(base))
+        counted = self.counted if kind.numbers is declared.numbers else ()
+        self.check_parts(number, state, counted, self.memory(group))
 
     def check_parts(
-        self, number: int, state: dict[str, Any], numbers: Iterable[str], arrays: Iterable[str]
+        self,
+        number: int,
+        state: dict[str, Any],
+        numbers: Iterable[str],
+        arrays: Mapping[str, float],
     ) -> None:
-        """Raise unless a state has numbers of 0 or more, and arrays without NaN, of these names."""
+        """Raise unless a state has these numbers, of 0 or more, and these arrays, without NaN.
+
+        With the arrays' names stand the values that they begin with; a NaN among them means
+        something.
+        """
         where = f"{self._name}: the state of parameter {number}"
         missing = [name for name in [*numbers, *arrays] if name not in state]
         if missing:
             raise ad.OptionError(f"{where} has no {missing[0]!r}. Load a whole state.")
         for name in numbers:
             check_at_least(where, state, 0, name)
-        for name in arrays:
+        for name, first in arrays.items():
             value = state[name]
             if not isinstance(value, ad.Tensor):
                 message = f"{where} has {ad.errors.describe(value)} as {name!r}"
                 raise ad.OptionError(f"{message}. Load what state_dict() returns.")
-            below = name in _SQUARES and ad.any(value < 0)
-            if below or ad.any(ad.isnan(value)):
+            below = name in self.squares and ad.any(value < 0)
+            if below or (not math.isnan(first) and ad.any(ad.isnan(value))):
                 what = "numbers below 0, but is a sum of squares" if below else "NaN"
                 message = f"{where}: {name!r} has {what}"
                 raise ad.DomainError(f"{message}. Load a state saved while all went well.")

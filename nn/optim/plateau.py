@@ -56,6 +56,8 @@ class ReduceLROnPlateau(Resumable):
     [0.25]
     """
 
+    unsaved = ("optimizer", "_least")
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -76,7 +78,11 @@ class ReduceLROnPlateau(Resumable):
         self.mode, self.threshold_mode = mode, threshold_mode
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.threshold, self.eps = threshold, eps
-        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
+        self._least: float | None = None
+        if isinstance(min_lr, Sequence):
+            self.min_lrs = list(min_lr)
+        else:
+            self._least, self.min_lrs = min_lr, [min_lr] * groups
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
@@ -112,6 +118,9 @@ class ReduceLROnPlateau(Resumable):
         except (TypeError, ValueError) as error:
             message = f"ReduceLROnPlateau: the metric is {ad.errors.describe(metrics)}"
             raise ad.DomainError(f"{message}. Give one number.") from error
+        if self._least is not None:  # holds for groups that were added since, too
+            added = len(self.optimizer.param_groups) - len(self.min_lrs)
+            self.min_lrs = [*self.min_lrs, *[self._least] * added]
         self.check_groups("min_lrs")
         self.last_epoch += 1
         better = self._is_better(value)

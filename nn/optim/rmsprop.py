@@ -65,6 +65,7 @@ class RMSprop(Optimizer):
     """
 
     counted = ("step",)
+    squares = ("square_avg",)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import copy
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -96,14 +96,14 @@ class Resumable(Checked):
     def loaded(self, saved: Any) -> Self:
         """Return a copy that has a saved state; raise if that makes no sense."""
         own = self.state_dict()
-        check_saved(self, own, saved)
+        check_saved(self, {name: vars(self).get(name, own[name]) for name in own}, saved)
         new = copy.copy(self)
         for name in own:
             value = saved[name]
             setattr(new, name, list(value) if isinstance(value, list) else value)
         if self._schedulers:
             states = zip(self._schedulers, saved["_schedulers"], strict=True)
-            vars(new)["_schedulers"] = [part.loaded(state) for part, state in states]
+            vars(new)["_schedulers"] = [_part_loaded(part, state) for part, state in states]
         new.check()
         return new
 
@@ -161,10 +161,16 @@ class LRScheduler(Resumable):
         self.base_lrs = [group.get("initial_lr", group["lr"]) for group in groups]
         self.last_epoch: float = last_epoch
         self._last_lr = [group["lr"] for group in groups]
-        self.check()
-        self.step()
-        for group, base in zip(groups, self.base_lrs, strict=True):
-            group.setdefault("initial_lr", base)
+        begun = [group for group in groups if "initial_lr" not in group]
+        for group in begun:
+            group["initial_lr"] = group["lr"]  # which a formula may read
+        try:
+            self.check()
+            self.step()
+        except BaseException:
+            for group in begun:
+                del group["initial_lr"]
+            raise
 
     def check(self) -> None:
         """Raise if an option makes no sense, or the rates are of other groups."""
@@ -297,7 +303,7 @@ class StepLR(LRScheduler):
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base * gamma ** (t // step_size)``."""
-        return base * _power(self.gamma, t // self.step_size)
+        return _scaled(base, self.gamma, t // self.step_size)
 
 
 class MultiStepLR(LRScheduler):
@@ -332,12 +338,12 @@ class MultiStepLR(LRScheduler):
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base`` times one factor for each milestone that was reached."""
-        return base * _power(self.gamma, bisect_right(self.milestones, t))
+        return _scaled(base, self.gamma, bisect_right(self.milestones, t))
 
     def loaded(self, saved: Any) -> Self:
         """Return a copy that has a saved state; PyTorch counts its milestones."""
-        if isinstance(saved, Mapping) and isinstance(saved.get("milestones"), Counter):
-            saved = {**saved, "milestones": list(saved["milestones"].elements())}
+        if isinstance(saved, Mapping) and isinstance(saved.get("milestones"), Mapping):
+            saved = {**saved, "milestones": list(Counter(saved["milestones"]).elements())}
         return super().loaded(saved)
 
 
@@ -364,7 +370,7 @@ class ExponentialLR(LRScheduler):
 
     def rate(self, base: float, t: float, index: int) -> float:  # noqa: ARG002
         """Return ``base * gamma ** t``."""
-        return base * _power(self.gamma, t)
+        return _scaled(base, self.gamma, t)
 
 
 class LinearLR(LRScheduler):
@@ -583,15 +589,20 @@ class SequentialLR(LRScheduler):
     def check(self) -> None:
         """Raise unless there is a step between each two schedules, and they rise."""
         super().check()
-        steps = self._milestones = list(
-            check_numbers("SequentialLR", "milestones", self._milestones)
-        )
-        count = len(self._schedulers)
-        if len(steps) != count - 1 or sorted(steps) != steps or min(steps, default=0) < 0:
-            message = f"SequentialLR: {count} schedules and the milestones {steps}"
+        count, given = len(self._schedulers), self._milestones
+        steps = self._milestones = list(given) if isinstance(given, Iterable) else []
+        numbers = all(isinstance(step, Real) and step >= 0 for step in steps)
+        if len(steps) != count - 1 or not numbers or sorted(steps) != steps:
+            message = f"SequentialLR: {count} schedules and the milestones {given}"
             raise ad.OptionError(
                 f"{message}. Give one rising step, 0 or more, between each two schedules."
             )
+
+    def loaded(self, saved: Any) -> Self:
+        """Return a copy that has a saved state; PyTorch's has no rates at the beginning."""
+        if isinstance(saved, Mapping):
+            saved = {"base_lrs": self.base_lrs, **saved}
+        return super().loaded(saved)
 
     def rate(self, base: float, t: float, index: int) -> float:
         """Return the rate of the schedule whose turn it is."""
@@ -648,6 +659,10 @@ class ChainedScheduler(Resumable):
     def get_last_lr(self) -> list[float]:
         """Return the groups' rates as the last step left them."""
         return self._schedulers[-1].get_last_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the schedules' states."""
+        return {"_schedulers": [schedule.state_dict() for schedule in self._schedulers]}
 
 
 @typed
@@ -713,12 +728,21 @@ def _cosine(highest: float, lowest: float, share: float) -> float:
     return lowest + (highest - lowest) * (1 + math.cos(math.pi * (share % 2))) / 2
 
 
-def _power(factor: float, t: float) -> float:
-    """Return a power of a factor: infinity, which is no rate, where it is too large."""
+def _scaled(base: float, factor: float, times: float) -> float:
+    """Return ``base * factor ** times``: infinity, which is no rate, where it is too large."""
     try:
-        return math.pow(factor, t)
+        return base * math.pow(factor, times)
     except OverflowError:
-        return math.inf
+        return math.inf if base else 0.0
+
+
+def _part_loaded(part: Any, saved: Any) -> Any:
+    """Return a copy of a part that has a saved state, taken over as the part does it."""
+    if type(part).load_state_dict is Resumable.load_state_dict:
+        return part.loaded(saved)
+    new = copy.copy(part)
+    new.load_state_dict(saved)
+    return new
 
 
 def _of_one(name: str, schedulers: Sequence[Any], optimizer: Any) -> list[LRScheduler]:

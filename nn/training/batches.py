@@ -31,20 +31,19 @@ def _leaves(batch: Any) -> Iterator[Any]:
 
 
 def examples(batch: Any, place: str) -> int:
-    """Return the number of examples in a batch: the first axis of its first array.
+    """Return the number of examples in a batch: the first axis of its first array with any.
 
     Raises
     ------
     OptionError
         If there are none: neither a mean nor a gradient is defined then.
     """
-    for leaf in _leaves(batch):
-        if leaf.shape:
-            if not leaf.shape[0]:
-                message = f"{place} has no examples: {ad.errors.describe(leaf)}"
-                raise ad.OptionError(f"{message}. Leave empty batches out of the data.")
-            return int(leaf.shape[0])
-    return 1
+    arrays = [leaf for leaf in _leaves(batch) if leaf.shape]
+    sizes = [int(leaf.shape[0]) for leaf in arrays]
+    if sizes and not any(sizes):
+        message = f"{place} has no examples: {ad.errors.describe(arrays[0])}"
+        raise ad.OptionError(f"{message}. Leave empty batches out of the data.")
+    return next(filter(None, sizes), 1)
 
 
 def nonfinite(batch: Any) -> str:

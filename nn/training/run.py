@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,19 +168,17 @@ class Run(Checked):
             check_random_state(self.model, state_dict["position"]["epoch_random"])
         former = self.state_dict()
         former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
-        groups = [dict(group) for group in self.optimizer.param_groups]
+        give_back = _keeper(self.optimizer)
         try:
+            _load_part(self.optimizer, state_dict["optimizer"])
             self._take(state_dict)
         except BaseException:
+            give_back()
             self._take(former)
-            for group, options in zip(self.optimizer.param_groups, groups, strict=True):
-                group.clear()  # loading adds entries, and takes none away
-                group.update(options)
             raise
 
     def _take(self, state: Mapping[str, Any]) -> None:
         _load_part(self.model, state["model"])
-        _load_part(self.optimizer, state["optimizer"])
         if (self.scheduler is None) != (state["scheduler"] is None):
             has = "a" if self.scheduler is None else "no"
             message = f"Trainer: the saved run had {has} schedule, this one differs"
@@ -251,6 +250,23 @@ class Run(Checked):
 
 def _is_of_trainer(state: Any) -> bool:
     return isinstance(state, Mapping) and str(state.get("format")) == _FORMAT
+
+
+def _keeper(optimizer: Any) -> Callable[[], None]:
+    """Return what gives an optimiser its state back, even one that it would not load."""
+    former, known = optimizer.state_dict(), getattr(optimizer, "state", {})
+    groups = [dict(group) for group in optimizer.param_groups]
+
+    def give_back() -> None:
+        with suppress(ad.AutodiffError):
+            optimizer.load_state_dict(former)
+        if isinstance(optimizer, Optimizer):
+            optimizer.state = known
+        for group, options in zip(optimizer.param_groups, groups, strict=True):
+            group.clear()  # loading adds entries, and takes none away
+            group.update(options)
+
+    return give_back
 
 
 def _load_part(part: Any, state: Any) -> None:

@@ -91,9 +91,11 @@ class Stepping(Run):
                 self.step += 1
                 self._batch += len(group)
                 self._position = position
-                self.optimizer.zero_grad()
-                if self.scheduler is not None and self.schedule_every == "step":
-                    self.scheduler.step()
+                try:
+                    if self.scheduler is not None and self.schedule_every == "step":
+                        self.scheduler.step()
+                finally:
+                    self.optimizer.zero_grad()
                 self._call("on_step_end")
         except BaseException:
             if randomness is not None:
@@ -237,7 +239,8 @@ def _by_name(metrics: Any) -> dict[str, Callable[..., Any]]:
         if not callable(metric):
             message = f"Trainer: the metric {name!r} is a {type(metric).__name__}"
             raise ad.OptionError(f"{message}. Give functions of output and target.")
-        if not isinstance(name, str) or name in OWN_COLUMNS or name.startswith("val_"):
+        taken = {*OWN_COLUMNS, *(f"val_{other}" for other in ("loss", *metrics))}
+        if not isinstance(name, str) or name in taken:
             message = f"Trainer: a metric can't be named {name!r}, the history's own columns are"
             raise ad.OptionError(
                 f"{message} {', '.join(OWN_COLUMNS)}, and those with 'val_' before a name. Give "

@@ -331,3 +331,24 @@ def test_places_and_keys_that_containers_do_not_have(call):
 def test_a_random_slope_of_whole_numbers_names_the_layer():
     with pytest.raises(ad.DTypeError, match=r"RReLU '0': rrelu: .* holds no floats"):
         nn.Sequential(nn.RReLU())(ad.asarray([1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.Dropout(np.float64(1.5)), r"p is np\.float64\(1\.5\)"),
+        (lambda: nn.Linear(np.int64(-3), 2), r"in_features is np\.int64\(-3\)"),
+        (lambda: nn.Linear(np.ones((2, 2)), 2), r"in_features is \(2, 2\) float64"),
+        (lambda: nn.ModuleList([nn.ReLU()]).pop(slice(0, 1)), "a slice. Give a whole number"),
+    ],
+)
+def test_a_message_shows_what_was_given(call, message):
+    with pytest.raises(ad.AutodiffError, match=message):
+        call()
+
+
+def test_a_state_that_numpy_can_not_read():
+    torch = pytest.importorskip("torch")
+    state = torch.nn.Linear(2, 2).to(torch.bfloat16).state_dict()
+    with pytest.raises(nn.StateDictError, match=r"(?s)bfloat16.*Give arrays that NumPy can read"):
+        nn.Linear(2, 2).load_state_dict(state)

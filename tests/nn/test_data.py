@@ -177,6 +177,16 @@ def test_padding_that_the_dtype_holds(value, dtype):
     np.testing.assert_equal(padded[1, 1].numpy(), np.array(value).astype(dtype))
 
 
+def test_what_is_not_padded_need_not_hold_the_padding():
+    """Labels of one size beside sequences: there is one padding value for both."""
+    examples = [(np.ones((n, 3)), np.arange(2), np.array([True, False])) for n in (2, 1)]
+    (sequences, lengths), (labels, _), (mask, _) = nn.pad_collate(examples, padding_value=np.nan)
+    assert np.isnan(sequences[1, 1].numpy()).all()
+    assert lengths.tolist() == [2, 1]
+    assert labels.tolist() == [[0, 1], [0, 1]]
+    assert mask.tolist() == [[True, False], [True, False]]
+
+
 def test_pad_collate_of_tensors_keeps_gradients():
     longer, shorter = nn.Parameter(ad.ones((3, 2))), nn.Parameter(ad.ones((1, 2)))
     padded, lengths = nn.pad_collate([longer, shorter], padding_value=5)
@@ -484,3 +494,39 @@ def test_only_so_many_calls_are_made_ahead():
     assert len(made) <= 4
     list(results)
     assert made == list(range(10))
+
+
+@pytest.mark.parametrize("lengths", [[np.int64(8), np.int64(2)], np.array([8, 2])])
+def test_lengths_may_be_numpys(lengths):
+    assert [len(part) for part in nn.random_split(range(10), lengths)] == [8, 2]
+
+
+def test_shares_may_be_numpys():
+    halves = [np.float32(0.5), np.float32(0.5)]
+    assert [len(part) for part in nn.random_split(range(10), halves)] == [5, 5]
+
+
+@pytest.mark.parametrize("mask", [[False, True], np.array([False, True])])
+def test_a_mask_is_no_list_of_places(mask):
+    with pytest.raises(ad.OptionError, match="Give a sequence of whole numbers"):
+        nn.Subset("ab", mask)
+
+
+def test_true_is_no_place():
+    with pytest.raises(ad.IndexingError, match="the index True is no whole number"):
+        nn.Subset("abc", [0, 1])[True]
+
+
+def test_a_dataset_may_have_a_shape_of_its_own():
+    class Stored:
+        shape = np.array([3, 4])
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return i
+
+    assert [batch.tolist() for batch in nn.DataLoader(Stored(), 2)] == [[0, 1], [2]]
+    with pytest.raises(ad.OptionError, match="without a first axis"):
+        nn.DataLoader(np.array(3.0))

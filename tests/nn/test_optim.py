@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -608,3 +610,57 @@ def test_a_parameter_of_another_shape_is_named():
     b.requires_grad_().grad = ad.ones(3)
     with pytest.raises(ad.ShapeError, match=r"SGD: parameter 1 is \(3,\) float32.*\(2,\)"):
         optimizer.step()
+
+
+class Steady(optim.Adam):
+    """A user's own: it counts nothing."""
+
+    def numbers(self, state, group):  # noqa: ARG002
+        return (*group["betas"], group["eps"], group["lr"])
+
+    def update(self, parameter, gradient, memory, numbers):
+        average, _ = memory
+        average += gradient
+        parameter -= numbers[-1] * average
+
+
+class Signed(optim.Optimizer):
+    """A user's own: what it calls a sum may be below 0, and NaN says that nothing was yet."""
+
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1})
+
+    def memory(self, group):  # noqa: ARG002
+        return {"sum": 0.0, "last": math.nan}
+
+    def update(self, parameter, gradient, memory, numbers):
+        memory[0] -= ad.abs(gradient)
+        parameter -= numbers * gradient
+
+
+@pytest.mark.parametrize("kind", [Steady, Signed])
+def test_a_users_own_optimizer_loads_its_state(kind):
+    def run(optimizer, p, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+        return p.tolist()
+
+    p, q = nn.Parameter([1.0, -2.0]), nn.Parameter([1.0, -2.0])
+    optimizer, resumed = kind([p]), kind([q])
+    run(optimizer, p, 3)
+    with ad.no_grad():
+        q.copy_(p)
+    resumed.load_state_dict(optimizer.state_dict())
+    assert run(resumed, q, 3) == run(optimizer, p, 3)
+
+
+def test_a_switch_may_be_0_or_1():
+    """As PyTorch takes it."""
+    p = nn.Parameter([1.0])
+    optimizer = optim.Adam([{"params": [p], "amsgrad": 1}])
+    optimizer.param_groups[0]["maximize"] = 0
+    optimizer.load_state_dict(optimizer.state_dict())
+    with pytest.raises(ad.OptionError, match="amsgrad is 2"):
+        optim.Adam([{"params": [p], "amsgrad": 2}])

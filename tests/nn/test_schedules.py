@@ -106,6 +106,25 @@ def test_states_load_from_here_and_from_pytorch(name, options):
     both.run(20)
 
 
+@with_torch
+@pytest.mark.parametrize("as_a_file_has_it", [False, True])
+@pytest.mark.parametrize("named", ["warm_up", "chained", "a_sequence_in_a_chain"])
+def test_states_of_several_schedules_load_from_pytorch(named, as_a_file_has_it, tmp_path):
+    """PyTorch's sequence keeps no rates; its counted milestones are a plain dict in a file."""
+    both = Both(globals()[named])
+    both.run(20)
+    states = both.other.state_dict(), both.theirs.state_dict()
+    if as_a_file_has_it:
+        nn.save(states[1], tmp_path / "schedule")
+        states = states[0], nn.load(tmp_path / "schedule")
+    optimizer = make(optim)
+    resumed = globals()[named](lr_scheduler, optimizer)
+    optimizer.load_state_dict(states[0])
+    resumed.load_state_dict(states[1])
+    both.mine, both.ours = optimizer, resumed
+    both.run(40)
+
+
 def warm_up(library, optimizer):
     parts = [
         library.LinearLR(optimizer, start_factor=0.1, total_iters=8),
@@ -360,7 +379,7 @@ def test_a_schedule_that_can_not_be_made_leaves_the_optimizer_as_it_was(build, e
     assert everything(optimizer) == before
 
 
-@pytest.mark.parametrize("milestones", [None, 5, [None], [2.5], [-1], [1, 2]])
+@pytest.mark.parametrize("milestones", [None, 5, [None], ["2"], [math.nan], [-1], [1, 2]])
 def test_milestones_of_a_sequence_are_rising_steps(milestones):
     optimizer = make(optim)
     parts = [optim.StepLR(optimizer, 2), optim.ExponentialLR(optimizer, 0.5)]
@@ -401,12 +420,133 @@ def test_far_steps_have_a_rate_or_say_that_there_is_none():
         assert all(0 <= rate <= 0.8 for rate in far.get_last_lr())
 
 
+def test_far_steps_from_no_rate_have_none():
+    optimizer = make(optim)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    schedule = optim.ExponentialLR(optimizer, gamma=10.0)
+    schedule.step(10_000)
+    assert schedule.get_last_lr() == [0.0] * len(optimizer.param_groups)
+
+
+def test_milestones_of_a_sequence_may_be_fractions():
+    """As ``0.1 * steps`` gives them."""
+    optimizer = make(optim)
+    parts = [optim.LinearLR(optimizer, 0.1, 1.0, 10), optim.ExponentialLR(optimizer, 0.9)]
+    schedule = optim.SequentialLR(optimizer, parts, milestones=[0.1 * 100])
+    for _ in range(12):
+        schedule.step()
+    assert schedule.get_last_lr()[0] == pytest.approx(0.81 * schedule.base_lrs[0])
+
+
+def test_a_formula_reads_the_rates_at_first():
+    optimizer = make(optim)
+    first = optimizer.param_groups[0]["lr"]
+    schedule = optim.LambdaLR(optimizer, lambda t: optimizer.param_groups[0]["initial_lr"] + t)
+    schedule.step()
+    assert schedule.get_last_lr()[0] == pytest.approx(first * (first + 1))
+
+
+class Jittering(optim.LRScheduler):
+    """A user's own: its state has a generator's, and a set as a list."""
+
+    absolute = True
+
+    def __init__(self, optimizer):
+        self.generator, self.seen = np.random.default_rng(0), set()
+        super().__init__(optimizer)
+
+    def rate(self, base, t, index):  # noqa: ARG002
+        self.seen.add(t)
+        return base * self.generator.random()
+
+    def state_dict(self):
+        state = {**super().state_dict(), "seen": sorted(self.seen)}
+        del state["generator"]
+        return {**state, "random": self.generator.bit_generator.state}
+
+    def load_state_dict(self, state):
+        state = dict(state)
+        self.generator.bit_generator.state = state.pop("random")
+        own = {**state, "seen": set(state["seen"]), "generator": self.generator}
+        for name, value in own.items():
+            setattr(self, name, value)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        Jittering,
+        lambda o: optim.ChainedScheduler([Jittering(o), optim.StepLR(o, 3)]),
+        lambda o: optim.SequentialLR(o, [Jittering(o), optim.StepLR(o, 3)], [50]),
+    ],
+)
+def test_a_users_way_of_loading_holds_for_parts_too(build):
+    def rates(schedule, steps):
+        found = []
+        for _ in range(steps):
+            schedule.step()
+            found.append(schedule.get_last_lr())
+        return found
+
+    optimizer, other = make(optim), make(optim)
+    schedule, resumed = build(optimizer), build(other)
+    rates(schedule, 5)
+    other.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(schedule.state_dict())
+    assert rates(resumed, 5) == rates(schedule, 5)
+
+
+def test_a_users_way_of_loading_may_change_what_is_kept():
+    class Seen(optim.StepLR):
+        def __init__(self, optimizer):
+            self.seen = set()
+            super().__init__(optimizer, 3)
+
+        def rate(self, base, t, index):
+            self.seen.add(t)
+            return super().rate(base, t, index)
+
+        def state_dict(self):
+            return {**super().state_dict(), "seen": sorted(self.seen)}
+
+        def load_state_dict(self, state):
+            super().load_state_dict({**state, "seen": set(state["seen"])})
+
+    schedule, resumed = Seen(make(optim)), Seen(make(optim))
+    schedule.step()
+    resumed.load_state_dict(schedule.state_dict())
+    resumed.step()
+    assert resumed.seen == {0, 1, 2}
+
+
+def test_a_chain_saves_its_parts_alone():
+    class Named(optim.ChainedScheduler):
+        note = None
+
+    optimizer = make(optim)
+    schedule = Named([optim.StepLR(optimizer, 3)])
+    schedule.note = abs
+    assert list(schedule.state_dict()) == ["_schedulers"]
+
+
+def test_a_least_rate_of_all_groups_holds_for_added_ones():
+    optimizer = make(optim)
+    schedule = optim.ReduceLROnPlateau(optimizer, patience=0, factor=0.1, min_lr=0.25)
+    schedule.step(1.0)
+    optimizer.add_param_group({"params": [nn.Parameter([1.0])], "lr": 1.0})
+    for _ in range(3):
+        schedule.step(1.0)
+    assert optimizer.param_groups[-1]["lr"] == 0.25
+    assert "_least" not in schedule.state_dict()
+
+
 ANY = [
     *(
         lambda o, name=name, options=options: getattr(optim, name)(o, **options)
         for name, options in SCHEDULES
     ),
-    lambda o: optim.ReduceLROnPlateau(o, patience=0),
+    lambda o: optim.ReduceLROnPlateau(o, patience=0, min_lr=[0.0, 0.0]),
     lambda o: warm_up(optim, o),
     lambda o: chained(optim, o),
 ]

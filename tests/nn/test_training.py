@@ -689,8 +689,13 @@ def test_a_checkpoint_without_safetensors_is_refused_at_once(monkeypatch, tmp_pa
         ({"metrics": {"loss": nn.accuracy}}, ad.OptionError, "'loss' is shown anyway"),
         *[
             ({"metrics": {name: nn.accuracy}}, ad.OptionError, f"can't be named {name!r}")
-            for name in ("epoch", "step", "lr", "seconds", "val_accuracy", 3)
+            for name in ("epoch", "step", "lr", "seconds", "val_loss", 3)
         ],
+        (
+            {"metrics": {"accuracy": nn.accuracy, "val_accuracy": nn.accuracy}},
+            ad.OptionError,
+            "can't be named 'val_accuracy'",
+        ),
         ({"metrics": [nn.accuracy, nn.accuracy]}, ad.OptionError, "only accuracy .* Give a dict"),
         ({"metrics": [lambda *_: 1, lambda *_: 2]}, ad.OptionError, "of 2 metrics only <lambda>"),
         ({"checkpoint": "nowhere/run"}, ad.OptionError, "no folder 'nowhere'"),
@@ -704,6 +709,45 @@ def test_a_checkpoint_without_safetensors_is_refused_at_once(monkeypatch, tmp_pa
 def test_options_that_make_no_sense(options, error, message):
     with pytest.raises(error, match=message):
         trainer(**options)
+
+
+def test_a_metric_may_be_named_as_if_it_validated():
+    one = trainer(metrics={"val_like": nn.accuracy})
+    history = one.fit(loader(), 1, validation=loader())
+    assert {"val_like", "val_val_like"} <= set(history.names)
+
+
+def test_a_batch_may_have_an_empty_array():
+    """A graph without edges has nodes."""
+
+    class OfGraphs(nn.Trainer):
+        def compute(self, batch):
+            output = self.model(batch["x"])
+            return self.loss(output, batch["y"]), output, batch["y"]
+
+    model = classifier()
+    one = OfGraphs(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1))
+    x, y = problem(8)
+    batch = {"edges": np.zeros((0, 2)), "x": x, "y": y}
+    assert one.fit([batch], 1)["loss"][0] == pytest.approx(one.history.losses[0])
+    assert math.isfinite(one.evaluate([batch])["loss"])
+
+
+def test_a_schedule_of_steps_sees_their_gradients():
+    model = classifier()
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+
+    class Watching:
+        def step(self):
+            seen.append(model[0].weight.grad is not None)
+
+    seen, schedule = [], Watching()
+    one = nn.Trainer(
+        model, nn.CrossEntropyLoss(), optimizer, scheduler=schedule, schedule_every="step"
+    )
+    one.fit(loader(), 1)
+    assert seen == [True] * 6
+    assert model[0].weight.grad is None
 
 
 def test_parts_in_the_wrong_order():

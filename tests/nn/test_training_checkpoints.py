@@ -1,6 +1,7 @@
 """Checkpoints: a run that was killed goes on byte for byte, however it was built."""
 
 import copy
+import math
 import random
 import signal
 import subprocess
@@ -267,6 +268,24 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(wrong, tmp_path):
     for a, b in zip(before[1], after[1], strict=True):
         np.testing.assert_array_equal(a, b)
     assert before[2:] == after[2:]
+
+
+def test_a_state_that_would_not_be_loaded_again_is_given_back_all_the_same(tmp_path):
+    """The user's own is broken, as after a divergence; the one to load does not fit."""
+    ours, other = build(tmp_path / "ours"), build(tmp_path / "other", scheduler="cosine")
+    ours.fit(shuffled(), 1)
+    other.fit(shuffled(), 2)
+    momenta = [state["momentum_buffer"] for state in ours.optimizer.state.values()]
+    for momentum in momenta:
+        momentum[...] = math.nan
+    before = snapshot(ours), [dict(group) for group in ours.optimizer.param_groups]
+    with pytest.raises(ad.OptionError, match="OneCycleLR: the saved state has no"):
+        ours.load_state_dict(other.state_dict())
+    assert_same(before[0][0], weights(ours.model))
+    assert ours.step == before[0][2]
+    assert [dict(group) for group in ours.optimizer.param_groups] == before[1]
+    kept = [state["momentum_buffer"] for state in ours.optimizer.state.values()]
+    assert all(a is b for a, b in zip(kept, momenta, strict=True))
 
 
 def own_generators(kind):
