@@ -20,15 +20,16 @@ __all__ = [
 ]
 
 PACKAGE = {
-    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
-    "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh",
-    "array": "tensor", "as_tensor": "asarray", "bitwise_not": "bitwise_invert",
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
+    "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "array": "tensor",
+    "as_tensor": "asarray", "bernoulli": "random.bernoulli", "bitwise_not": "bitwise_invert",
     "bmm": "matmul", "cat": "concat", "cholesky": "linalg.cholesky", "clamp": "clip",
     "concatenate": "concat", "conjugate": "conj", "det": "linalg.det", "div": "divide",
-    "eq": "equal", "expand": "broadcast_to", "fabs": "abs", "fix": "trunc", "from_numpy": "asarray",
-    "ge": "greater_equal", "gt": "greater", "hessian": "func.hessian", "index_select": "take",
-    "inference_mode": "no_grad", "inv": "linalg.inv", "invert": "bitwise_invert",
-    "jacobian": "func.jacobian", "jvp": "func.jvp", "le": "less_equal",
+    "eq": "equal", "expand": "broadcast_to", "fabs": "abs", "fix": "trunc",
+    "from_numpy": "asarray", "ge": "greater_equal", "gt": "greater", "hessian": "func.hessian",
+    "index_select": "take", "inference_mode": "no_grad", "inv": "linalg.inv",
+    "invert": "bitwise_invert", "jacfwd": "func.jacobian", "jacobian": "func.jacobian",
+    "jacrev": "func.jacobian", "jvp": "func.jvp", "le": "less_equal",
     "left_shift": "bitwise_left_shift", "lt": "less", "manual_seed": "random.seed",
     "masked_fill": "where", "mm": "matmul", "mod": "remainder", "movedim": "moveaxis",
     "mul": "multiply", "mv": "matmul", "ne": "not_equal", "neg": "negative",
@@ -45,11 +46,28 @@ PACKAGE = {
 """Functions of the package by their other names."""
 
 MODULE = {
+    "allclose": "call numpy.allclose(x, y)",
+    "autograd": "it is autodiff.grad; autograd.Function is @autodiff.primitive",
+    "bincount": "it is index_add(zeros(n), 0, x, 1) here",
+    "cdist": "it is norm(x[:, None] - y, axis=-1) here",
+    "device": "there is one, the CPU: leave it out",
+    "distributions": "draw with autodiff.random, and write the density out",
+    "functional_call": "del module.weight, then module.weight = another",
+    "hstack": "it is concat(arrays, axis=1) here",
+    "is_tensor": "it is isinstance(x, autodiff.Tensor) here",
+    "isclose": "call numpy.isclose(x, y)",
     "load": "it is nn.load",
+    "masked_select": "it is x[mask] here",
+    "multinomial": "it is random.choice(n, size, p=probabilities) here",
     "nn": "write `import nn`",
     "one_hot": "it is eye(n)[labels] here",
     "optim": "write `import nn`: it is nn.optim",
+    "rand_like": "it is random.uniform(size=x.shape) here",
+    "randn_like": "it is random.normal(size=x.shape) here",
+    "repeat_interleave": "it is repeat(x, repeats, axis) here",
     "save": "it is nn.save",
+    "vmap": "operations take whole batches: give the arrays an axis more",
+    "vstack": "it is concat(arrays, axis=0) here",
 }
 """What belongs elsewhere, and where."""
 
@@ -58,6 +76,7 @@ TENSOR = {
     "bmm": "it is matmul(y), or x @ y, here",
     "bool": "it is astype(autodiff.bool) here",
     "clamp": "it is clip(min, max) here",
+    "clamp_": "it is x[...] = x.clip(min, max), inside no_grad(), here",
     "clamp_max": "it is clip(max=...) here",
     "clamp_min": "it is clip(min=...) here",
     "conjugate": "it is conj() here",
@@ -80,6 +99,7 @@ TENSOR = {
     "grad_fn": "it is node here",
     "gt": "it is x > y here",
     "half": "it is astype(autodiff.float16) here",
+    "index_add": "it is autodiff.index_add(x, axis, index, values) here",
     "index_select": "it is take(indices, axis) here",
     "int": "it is astype(autodiff.int32) here",
     "inverse": "it is autodiff.linalg.inv(x) here",
@@ -94,16 +114,24 @@ TENSOR = {
     "mul": "it is multiply(y), or x * y, here",
     "mul_": "it is x *= y here",
     "mv": "it is matmul(y), or x @ y, here",
+    "narrow": "it is a slice, x[start : start + length], here",
     "ne": "it is x != y here",
     "neg": "it is negative(), or -x, here",
+    "new_ones": "it is autodiff.ones(shape, dtype=x.dtype) here",
+    "new_zeros": "it is autodiff.zeros(shape, dtype=x.dtype) here",
+    "normal_": "it is nn.init.normal_(x) here",
     "numel": "it is size, without parentheses, here",
+    "scatter_": "it is x[index] = values, inside no_grad(), here",
+    "scatter_add": "it is autodiff.scatter_add(x, index, values, axis) here",
     "select": "it is x[:, index], an index on the axis, here",
     "sub": "it is subtract(y), or x - y, here",
     "sub_": "it is x -= y here",
     "t": "it is T, without parentheses, here",
     "to": "it is astype(dtype) here; tensors live on the CPU",
     "type": "it is astype(dtype) here",
+    "type_as": "it is astype(y.dtype) here",
     "unbind": "it is unstack(axis=...) here",
+    "uniform_": "it is nn.init.uniform_(x) here",
     "unsqueeze": "it is expand_dims(axis) here",
     "view_as": "it is reshape(y.shape) here",
     "where": "it is autodiff.where(condition, x, y) here",
@@ -113,7 +141,8 @@ TENSOR = {
 
 
 OPTIONS = {
-    "dim": ("axis", "axes"), "dims": ("axis", "axes"), "keepdim": ("keepdims",), "size": ("shape",),
+    "diagonal": ("k",), "dim": ("axis", "axes"), "dims": ("axis", "axes"), "keepdim": ("keepdims",),
+    "size": ("shape",), "unbiased": ("correction",),
 }  # fmt: skip
 """Options by their other names; the first that a function has is meant."""
 

@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 import autodiff as ad
+from nn.names import options_here
 
 __all__ = ["Checked", "checked", "shown", "typed"]
 
@@ -53,8 +54,9 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
             given = signature.bind(self, *args, **options).arguments
         except TypeError as misfit:
             kind = type(self).__name__
+            said = options_here(options, signature.parameters)
             raise ad.OptionError(
-                f"{kind}: {misfit}. Call {kind}{ad.errors.bare_signature(signature)}."
+                f"{kind}: {misfit}{said}. Call {kind}{ad.errors.bare_signature(signature)}."
             ) from None
         _hold(type(self).__name__, held, given)
         init(self, *args, **options)
@@ -82,7 +84,9 @@ def typed(function: F) -> F:
             try:
                 given = signature.bind(*args, **options).arguments
             except TypeError as misfit:
-                message = f"{name}: {misfit}. Call {name}{ad.errors.bare_signature(signature)}."
+                said = options_here(options, signature.parameters)
+                called = f"{name}{ad.errors.bare_signature(signature)}"
+                message = f"{name}: {misfit}{said}. Call {called}."
                 raise ad.OptionError(message) from error
             _hold(name, held, given)
             raise

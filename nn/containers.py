@@ -149,6 +149,9 @@ class Sequential(_Listed):
             named = list(modules[0].items())
         else:
             named = [(str(i), module) for i, module in enumerate(modules)]
+        if len(modules) == 1 and isinstance(modules[0], (list, tuple)):
+            message = "Sequential: the modules are in a list"
+            raise ad.DTypeError(f"{message}. Give them one by one: nn.Sequential(*modules).")
         for name, module in named:
             self._check_module(module)
             self.register_module(name, module)

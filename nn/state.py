@@ -43,7 +43,10 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
             "or all of it with Trainer.load."
         )
     own = dict(state(module))
-    missing = [key for key in own if key not in saved]
+    tied: dict[int, list[str]] = {}
+    for key, tensor in own.items():
+        tied.setdefault(id(tensor), []).append(key)
+    missing = [key for keys in tied.values() if not any(k in saved for k in keys) for key in keys]
     unexpected = [str(key) for key in saved if key not in own]
     found: dict[str, ad.Tensor] = {}
     misfits = []
@@ -58,8 +61,18 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         for key, value in found.items()
         if value.shape != own[key].shape or not _casts(value.dtype.kind, own[key].dtype.kind)
     ]
+    apart = [
+        f"{other} ({keys[0]} here)"
+        for keys in ([key for key in keys if key in found] for keys in tied.values())
+        for other in keys[1:]
+        if not _same(found[keys[0]], found[other])
+    ]
     fixed = [key for key in found if not getattr(own[key].data.flags, "writeable", True)]
-    problems = [("misshapen", misfits), ("of read-only memory in the module", fixed)]
+    problems = [
+        ("misshapen", misfits),
+        ("tied here, but not in the state", apart),
+        ("of read-only memory in the module", fixed),
+    ]
     if strict:
         problems = [("missing", missing), ("unexpected", unexpected), *problems]
     if any(keys for _, keys in problems):
@@ -67,7 +80,9 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         remedy = "Build the module with the sizes of the saved one"
         if len(found) + len(missing) < len(own):
             remedy = "Give arrays that NumPy can read"
-        if fixed:
+        if apart:
+            remedy = "Build the module without tied weights, as the saved one"
+        elif fixed:
             remedy = "Give the module tensors of their own memory: autodiff.asarray(array.copy())"
         elif strict and not misfits:
             remedy += ", or pass strict=False to load what fits"
@@ -77,6 +92,11 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
         for key, value in found.items():
             own[key].copy_(value)
     return IncompatibleKeys(missing, unexpected)
+
+
+def _same(x: ad.Tensor, y: ad.Tensor) -> bool:
+    """Whether arrays are equal, NaN for NaN."""
+    return x.shape == y.shape and bool(ad.all((x == y) | (ad.isnan(x) & ad.isnan(y))))
 
 
 def _casts(saved: str, own: str) -> bool:

@@ -202,3 +202,35 @@ def test_method_names():
     assert x.gather(1, [[0], [2]]).tolist() == [[0], [5]]
     with pytest.raises(IndexingError):
         x.gather(1, [[3], [0]])
+
+
+@pytest.mark.parametrize("join", [ad.concat, ad.stack])
+def test_the_axis_of_a_join_is_given_by_position_too(join):
+    x = ad.ones((2, 3))
+    assert join([x, x], 1).shape == join([x, x], axis=1).shape
+
+
+def test_numbers_are_stacked_in_the_dtype_of_the_arrays_beside_them():
+    """Python's numbers widen nothing."""
+    x = ad.tensor(1.0, requires_grad=True)
+    y = ad.stack([x, 2.0, 3])
+    assert y.dtype == ad.float32
+    assert y.tolist() == [1.0, 2.0, 3.0]
+    y.sum().backward()
+    assert x.grad.item() == 1.0
+    assert ad.stack([np.float64(1), 2.0]).dtype == ad.float64
+    assert ad.stack([ad.tensor(1), 2.5]).dtype == ad.float64
+    assert ad.stack([ad.tensor(1.0, dtype=ad.float16), 2j]).dtype == ad.complex64
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, i: ad.gather(x, i, 1),
+        lambda x, i: ad.scatter_add(x, 1, i, x),
+        lambda x, i: ad.index_add(x, i, 1, x),
+    ],
+)
+def test_an_array_as_the_axis_says_where_the_order_stands(call):
+    with pytest.raises(ad.AxisError, match=r"the axis is \(2, .*arguments' order"):
+        call(ad.ones((2, 3)), ad.zeros((2, 1), dtype=ad.int64))

@@ -41,7 +41,8 @@ def freed(node: Node) -> GraphError:
     message = f"backward reached {node.describe()}, whose saved arrays were freed"
     return GraphError(
         f"{message} by an earlier backward pass (one that failed counts). "
-        "Pass retain_graph=True to every backward pass but the last."
+        "Pass retain_graph=True to every backward pass but the last; or, if a state was carried "
+        "over from an earlier step, detach() it there."
     )
 
 

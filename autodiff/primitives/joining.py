@@ -57,7 +57,7 @@ def _(xp: Namespace, g: Array, position: int, axis: int) -> Array:
 
 
 @typed_calls
-def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
+def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
     """Join arrays along an axis that they have.
 
     Parameters
@@ -86,7 +86,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
 
 
 @typed_calls
-def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
+def stack(arrays: Sequence[Any], /, axis: int = 0) -> Tensor:
     """Join arrays of one shape along a new axis.
 
     Parameters
@@ -107,7 +107,7 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
     tensor([[1, 3],
             [2, 4]], dtype=int64)
     """
-    return _stack(*_several("stack", arrays), axis=axis)
+    return _stack(*_beside(list(_several("stack", arrays))), axis=axis)
 
 
 def _several(operation: str, arrays: Any) -> Any:
@@ -115,6 +115,19 @@ def _several(operation: str, arrays: Any) -> Any:
         message = f"{operation} joins a sequence of arrays, not a {describe(arrays)}"
         raise DTypeError(f"{message}. Give a list of them.")
     return arrays
+
+
+def _beside(arrays: list[Any]) -> list[Any]:
+    """Give Python's numbers the dtype that arithmetic with the arrays beside them would have."""
+    dtypes = [array.dtype for array in arrays if hasattr(array, "dtype")]
+    if not dtypes:
+        return arrays
+    return [
+        np.asarray(array, np.result_type(*dtypes, array))
+        if isinstance(array, int | float | complex) and not hasattr(array, "dtype")
+        else array
+        for array in arrays
+    ]
 
 
 def _publish(name: str, public: Callable[..., Any], forward: Callable[..., Any]) -> None:

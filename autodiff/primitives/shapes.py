@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff.engine.primitive import Array, composite, primitive, standard
-from autodiff.errors import ShapeError, describe, explain
+from autodiff.errors import AxisError, ShapeError, describe, explain
 from autodiff.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def axis_of(operation: str, x: Array, axis: int, *, extra: int = 0) -> int:
     ``extra`` is by how many axes the result, which the axis is meant of, exceeds ``x``.
     """
     ndim = len(x.shape) + extra
+    if getattr(axis, "shape", ()):
+        message = f"{operation}: the axis is {describe(axis)}, an array"
+        raise AxisError(f"{message}. See help(autodiff.{operation}) for the arguments' order.")
     if not -ndim <= axis < ndim:
         raise explain(operation, [x], np.exceptions.AxisError(axis, ndim), ["x"])
     return axis % ndim

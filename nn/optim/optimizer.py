@@ -10,7 +10,7 @@ from typing import Any
 
 import autodiff as ad
 from nn.calls import Checked, typed
-from nn.module import Module
+from nn.module import Module, Parameter
 
 __all__ = ["Optimizer", "check_at_least"]
 
@@ -55,7 +55,8 @@ class Optimizer(Checked):
     OptionError
         Without parameters, with one twice, or with an unknown option.
     DTypeError
-        If something is not a tensor that requires a gradient, or its memory is read-only.
+        If something is neither a parameter nor a tensor that requires a gradient, or its
+        memory is read-only.
     """
 
     counted: tuple[str, ...] = ()
@@ -109,7 +110,9 @@ class Optimizer(Checked):
         members = [given] if isinstance(given, ad.Tensor) else list(given)
         members = [m[1] if isinstance(m, tuple) and len(m) == 2 else m for m in members]
         for member in members:
-            if not isinstance(member, ad.Tensor) or not (member.requires_grad and member.is_leaf):
+            frozen = isinstance(member, Parameter)  # if it needs no gradient: until it does
+            wanted = isinstance(member, ad.Tensor) and (member.requires_grad or frozen)
+            if not wanted or not member.is_leaf:
                 message = f"{self._name}: {ad.errors.describe(member)} can't be updated"
                 raise ad.DTypeError(
                     f"{message}. Give tensors with requires_grad=True that no operation made."

@@ -49,3 +49,18 @@ def test_classes_on_the_last_axis_are_named():
 def test_a_path_is_no_state():
     with pytest.raises(nn.StateDictError, match=r"read with nn\.load\(path\)"):
         nn.Identity().load_state_dict("weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (lambda: nn.DataLoader([1], pin_memory=True), "one device, the CPU: leave it out"),
+        (lambda: nn.DataLoader([1], num_workers=4), "give prefetch=2"),
+        (lambda: nn.Linear(2, 2, device="cuda"), "one device"),
+        (lambda: nn.random_split([1], [1], generator=None), "give a seed"),
+        (lambda: nn.SGD([nn.Parameter([1.0])], foreach=True), "one way to compute it"),
+    ],
+)
+def test_options_that_are_not_needed_here_say_so(call, advice):
+    with pytest.raises(ad.OptionError, match=advice):
+        call()

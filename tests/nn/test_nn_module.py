@@ -480,3 +480,35 @@ def test_a_state_that_meets_read_only_memory_is_not_half_loaded(kind):
     with pytest.raises(nn.StateDictError, match=r"read-only .*\(1\): fixed\nGive .*own memory"):
         model.load_state_dict(state)
     assert model.weight.tolist() == before
+
+
+class Tied(nn.Module):
+    def __init__(self, tied):
+        self.first, self.last = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+        if tied:
+            self.last.weight = self.first.weight
+
+
+def test_tied_weights_load_from_one_of_their_names():
+    """As safetensors keeps them, once."""
+    model = Tied(tied=True)
+    model.load_state_dict({"last.weight": np.eye(2) * 3})
+    assert model.first.weight.tolist() == [[3, 0], [0, 3]]
+    with pytest.raises(nn.StateDictError, match=r"missing \(2\): first.weight, last.weight"):
+        model.load_state_dict({})
+
+
+def test_weights_that_were_not_tied_do_not_load_into_tied_ones():
+    model = Tied(tied=True)
+    before = model.first.weight.tolist()
+    message = r"tied here, but not in the state \(1\): last.weight \(first.weight here\)"
+    with pytest.raises(nn.StateDictError, match=rf"{message}[^.]*\n.*without tied weights"):
+        model.load_state_dict(Tied(tied=False).state_dict())
+    assert model.first.weight.tolist() == before
+    nan = {name: np.full((2, 2), np.nan) for name in ("first.weight", "last.weight")}
+    model.load_state_dict(nan)
+
+
+def test_modules_in_a_list_say_what_to_write():
+    with pytest.raises(ad.DTypeError, match=r"nn\.Sequential\(\*modules\)"):
+        nn.Sequential([nn.ReLU(), nn.Tanh()])

@@ -664,3 +664,21 @@ def test_a_switch_may_be_0_or_1():
     optimizer.load_state_dict(optimizer.state_dict())
     with pytest.raises(ad.OptionError, match="amsgrad is 2"):
         optim.Adam([{"params": [p], "amsgrad": 2}])
+
+
+def test_frozen_parameters_wait_in_the_optimizer():
+    """For fine-tuning: they are thawed later. Numbered as PyTorch numbers them."""
+    frozen, free = nn.Parameter([1.0]), nn.Parameter([1.0])
+    frozen.requires_grad = False
+    optimizer = optim.Adam([frozen, free], lr=0.1)
+    (frozen * free).sum().backward()
+    optimizer.step()
+    assert frozen.tolist() == [1.0]
+    assert list(optimizer.state_dict()["state"]) == [1]
+    frozen.requires_grad = True
+    optimizer.zero_grad()
+    (frozen * free).sum().backward()
+    optimizer.step()
+    assert frozen.item() == pytest.approx(0.9)
+    with pytest.raises(ad.DTypeError, match=r"can't be updated"):
+        optim.Adam([ad.ones(3)])
