@@ -141,8 +141,9 @@ TENSOR = {
 
 
 OPTIONS = {
-    "diagonal": ("k",), "dim": ("axis", "axes"), "dims": ("axis", "axes"), "keepdim": ("keepdims",),
-    "size": ("shape",), "unbiased": ("correction",),
+    "ddof": ("correction",), "diagonal": ("k",), "dim": ("axis", "axes"),
+    "dims": ("axis", "axes"), "keepdim": ("keepdims",), "size": ("shape",),
+    "unbiased": ("correction",),
 }  # fmt: skip
 """Options by their other names; the first that a function has is meant."""
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from autodiff.engine.node import Handle, mark_changed
-from autodiff.engine.operands import constant
+from autodiff.engine.operands import beside, constant, is_scalar
 from autodiff.errors import UnsupportedFunctionError, describe, explain
 from autodiff.namespace import tensors
 
@@ -371,7 +371,8 @@ def _flip_axis(axis: int) -> Callable[..., Any]:
 
 
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    return tensors.concat([_array(arr), _array(values)], axis=axis)
+    number = is_scalar(values) and axis is None
+    return tensors.concat([_array(arr), beside(values, [arr]) if number else values], axis=axis)
 
 
 def _percentile(

@@ -191,3 +191,12 @@ def test_usable_in_rules_of_both_readers(name):
     for x in (np.array([0.5, -1.0]), np.float32(0.5), np.array(0.5)):
         on_arrays = getattr(NUMPY, name)(x)
         np.testing.assert_allclose(on_arrays, getattr(tensors, name)(ad.tensor(x)).numpy())
+
+
+@pytest.mark.parametrize("function", [ad.hardsigmoid, ad.hardswish, ad.softsign, ad.relu6])
+def test_the_largest_whole_numbers_do_not_wrap_around(function):
+    """Pixels are of 8 bits."""
+    for dtype in ("uint8", "int8"):
+        x = np.array([0, 1, np.iinfo(dtype).max], dtype)
+        expected = function(ad.tensor(x.astype(np.float64)))
+        np.testing.assert_allclose(function(ad.tensor(x)).numpy(), expected.numpy(), rtol=1e-3)

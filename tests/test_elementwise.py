@@ -415,3 +415,24 @@ def test_complex_functions_of_two(name):
         (lib.real(z) + 2 * lib.imag(z)).sum().backward()
     for x, y in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy())
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int64", "bool"])
+def test_logaddexp_of_whole_numbers_does_not_wrap_around(dtype):
+    largest = 1 if dtype == "bool" else np.iinfo(dtype).max
+    x = np.array([1, 0, largest, largest], dtype)
+    y = np.array([0, 1, 0, largest], dtype)
+    found = ad.logaddexp(ad.tensor(x), ad.tensor(y))
+    np.testing.assert_allclose(found.numpy(), np.logaddexp(x, y), rtol=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [2.5, 1.5, 3, -0.5, -1, -2, -3, 4])
+@pytest.mark.parametrize("at", [0.0, 1e-14, 1e30, np.inf])
+def test_second_derivatives_of_powers_far_out(exponent, at):
+    """Where ``1 / (x * x)`` overflows or is inf times 0."""
+    x = ad.tensor(at, requires_grad=True)
+    with np.errstate(all="ignore"):
+        (slope,) = ad.grad(x**exponent, x, create_graph=True)
+        (found,) = ad.grad(slope, x)
+        expected = np.float32(exponent * (exponent - 1) * np.float64(at) ** (exponent - 2))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-40)

@@ -446,3 +446,49 @@ def test_arrays_of_tensors():
         with pytest.raises(RuntimeError, match=r"\.detach\(\)\.numpy\(\)"):
             convert(x)
     np.testing.assert_allclose(x.detach(), A)
+
+
+def test_numpys_integers_are_axes_and_sizes():
+    """As ``for axis in np.arange(x.ndim)`` gives them."""
+    one = np.int64(1)
+    x = ad.tensor(np.random.default_rng(0).normal(size=(4, 4)), requires_grad=True)
+    for call in (
+        lambda axis: ad.abs(np.fft.fft(x, axis=axis)),
+        lambda axis: ad.abs(np.fft.fftn(x, axes=axis)),
+        lambda axis: np.linalg.norm(x, 1, axis=axis),
+        lambda axis: ad.sliding_window_view(x, 2, axis=axis),
+        lambda axis: ad.sliding_window_view(x[0], 2, step=axis),
+        lambda axis: ad.concat([x, x], axis=axis),
+        lambda axis: np.median(x, axis=[0, axis]),
+    ):
+        for axis in (one, np.array(1), ad.tensor(1)):
+            x.zero_grad()
+            found = call(axis)
+            found.sum().backward()
+            gradient = x.grad.tolist()
+            x.zero_grad()
+            call(1).sum().backward()
+            assert found.tolist() == call(1).tolist()
+            assert gradient == x.grad.tolist()
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [1, 2, 3, 4], [True, False, True]])
+def test_the_median_of_whole_numbers_has_one_dtype(values):
+    found, expected = ad.median(ad.tensor(values)), np.median(values)
+    assert found.dtype == expected.dtype
+    assert found.item() == expected
+    lowest = ad.quantile(ad.tensor(values), 0.5, method="lower")
+    assert lowest.dtype == np.asarray(values).dtype
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: np.diff(x, axis=(0,)), ad.OptionError, "diff.*Give whole numbers for axes"),
+        (lambda x: x.flatten("F"), ad.OptionError, "flatten.*Give whole numbers for axes"),
+        (lambda x: x.std(ddof=1), ad.OptionError, "ddof is called correction here"),
+    ],
+)
+def test_raw_errors_of_what_is_made_of_operations_are_typed(call, error, message):
+    with pytest.raises(error, match=message):
+        call(ad.ones((2, 3)))

@@ -263,3 +263,19 @@ def test_a_gradient_lies_in_memory_as_its_operand_does(call, shape):
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("function", [ad.dot, ad.inner, ad.outer, ad.kron])
+@pytest.mark.parametrize("number", [2.5, 0.1, 3, 1j])
+@pytest.mark.parametrize("dtype", ["int64", "float16", "float32", "float64"])
+def test_numbers_are_as_weak_in_products_as_in_multiply(function, number, dtype):
+    x = ad.tensor([1, 2, 3], dtype=dtype)
+    for operands in ((x, number), (number, x)):
+        found, expected = function(*operands), ad.multiply(*operands)
+        assert found.dtype == expected.dtype
+        assert found.reshape(-1).tolist() == expected.tolist()
+
+
+def test_none_is_no_operand_of_a_product():
+    with pytest.raises(ad.DTypeError, match=r"dot.*an operand that is None"):
+        ad.dot(None, ad.ones(3))

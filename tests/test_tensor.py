@@ -973,3 +973,21 @@ def test_names_are_text_and_hooks_are_functions():
         ad.tensor(1.0, name=5)
     with pytest.raises(ad.OptionError, match="register_hook: 3"):
         x.register_hook(3)
+
+
+def test_lists_beside_float64_are_rounded_to_nothing_else():
+    x = ad.tensor(np.ones(2))
+    given = [0.1, 0.2]
+    assert (x * given).tolist() == given
+    assert (ad.tensor([1, 1]) * given).tolist() == given
+    assert np.concatenate([x, given]).tolist() == [1, 1, *given]
+    assert np.append(x, 0.1).tolist() == [1, 1, 0.1]
+    assert np.where([True, True], given, x).tolist() == given
+    assert ad.dot(given, ad.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=ad.float64)).tolist() == given
+    x[:] = given
+    assert x.tolist() == given
+    with ad.no_grad():
+        x[:] = [0.3, 0.4]
+        x -= given
+    assert x.tolist() == [0.3 - 0.1, 0.4 - 0.2]
+    assert (ad.ones(2) * given).dtype == ad.float32

@@ -6,7 +6,7 @@ float32); lists take the default dtypes; arrays pass through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,10 @@ from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.node import Handle
 from autodiff.errors import DTypeError, describe, explain
 
-__all__ = ["array_from_sequence", "constant", "is_scalar", "strong", "strong_all"]
+__all__ = [
+    "array_from_sequence", "beside", "constant", "default_beside", "is_scalar", "strong",
+    "strong_all",
+]  # fmt: skip
 
 _SCALARS = (float, int, bool, complex)
 _ARRAYS = (np.ndarray, np.generic)
@@ -26,11 +29,12 @@ def is_scalar(value: Any) -> bool:
     return type(value) in _SCALARS
 
 
-def constant(value: Any) -> Any:
+def constant(value: Any, default: Any = None) -> Any:
     """Return a non-tensor operand as the kernels take it.
 
     Python scalars stay as they are, because they are weak in promotions; lists take the
-    default dtypes; arrays pass through.
+    default dtypes; arrays pass through. ``default`` is the float dtype of lists to take
+    instead of the one that is set: see :func:`default_beside`.
     """
     if type(value) in _SCALARS:
         return value
@@ -45,7 +49,7 @@ def constant(value: Any) -> Any:
     if isinstance(value, Handle):
         return value.array
     if isinstance(value, list | tuple):
-        return array_from_sequence(value)
+        return array_from_sequence(value, default)
     if hasattr(value, "__array_namespace__"):
         return value
     for kind in (bool, int, float, complex):  # an enumeration's member, a unit's float
@@ -59,6 +63,24 @@ def constant(value: Any) -> Any:
     if callable(getattr(value, "numpy", None)):  # another library's, maybe with a graph of its own
         raise DTypeError(f"{message} of this library. Give its array: .numpy().")
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
+
+
+def default_beside(others: Iterable[Any]) -> Any:
+    """Return the float dtype of lists beside other operands; None for the one that is set.
+
+    The result will have it, and numbers in lists are rounded to no other on the way.
+    """
+    dtypes = [other.dtype for other in others if hasattr(other, "dtype")]
+    if not dtypes:
+        return None
+    found = np.result_type(get_default_dtype(), *dtypes)
+    return np.float64 if found in (np.float64, np.complex128) else None
+
+
+def beside(number: complex, others: Iterable[Any]) -> Any:
+    """Give a Python scalar the dtype that arithmetic with arrays has; the default without any."""
+    dtypes = [other.dtype for other in others if hasattr(other, "dtype")]
+    return np.asarray(number, np.result_type(number, *dtypes)) if dtypes else strong(number)
 
 
 def strong(value: Any, default: Any = None) -> Any:

@@ -43,8 +43,8 @@ from autodiff.engine.apply import (
 )
 from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, parameters_of
 from autodiff.engine.node import Handle
-from autodiff.engine.operands import constant, is_scalar, strong
-from autodiff.errors import AutodiffError, OptionError, describe, typed_calls
+from autodiff.engine.operands import beside, constant, default_beside, is_scalar
+from autodiff.errors import AutodiffError, OptionError, describe, reraise, typed_calls
 from autodiff.namespace import forwards, tensors
 
 if TYPE_CHECKING:
@@ -296,8 +296,8 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
 
     It needs no rule: on tensors it runs with the namespace of tensors, which records what
     it is made of; rules may use it on raw arrays too. Its positional-only parameters are
-    turned into tensors first; None, and Python scalars that are not the first operand (they
-    stay weak in promotions), excepted.
+    turned into tensors first; None, and Python scalars that are not the first operand,
+    excepted. (They stay weak in promotions; the first one takes the dtype that the others give.)
     """
     if forward is None:
         return partial(composite, name=name)
@@ -306,20 +306,28 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
     parameters = parameters_of(public, forward)
     operands = [p for p in parameters if p.kind is kinds.POSITIONAL_ONLY]
     variadic = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+    ours = (forward.__module__ or "").startswith("autodiff.")
     sort = None if variadic else Sorter(public, operands, parameters[len(operands) :])
 
     def call(*args: Any, **named: Any) -> Any:
         if sort is None:
             return forward(tensors, *args, **named)
         arrays, options = sort(args, named)
-        arrays = tuple([_operand(value, first=i == 0) for i, value in enumerate(arrays)])
+        first, *rest = arrays
+        if is_scalar(first):
+            first = beside(first, rest)
         try:
+            arrays = tuple([_operand(value, arrays) for value in (first, *rest)])
+            if first is None:
+                constant(None)  # raises
             return forward(tensors, *arrays, **options)
         except AutodiffError as error:  # names one of the operations that this is made of
             if str(error).startswith(public):
                 raise
             given = ", ".join(map(describe, arrays))
             raise type(error)(f"{public}({given}): {error}") from error
+        except Exception as error:
+            reraise(public, arrays, error, own=ours)
 
     _dress(call, forward, public)
     function = typed_calls(call) if variadic else call
@@ -327,7 +335,7 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
     return function
 
 
-def _operand(value: Any, *, first: bool) -> Any:
-    if isinstance(value, Handle) or value is None or (is_scalar(value) and not first):
+def _operand(value: Any, operands: tuple[Any, ...]) -> Any:
+    if isinstance(value, Handle) or value is None or is_scalar(value):
         return value
-    return make_tensor(strong(constant(value)))
+    return make_tensor(constant(value, default_beside(operands)))

@@ -283,12 +283,12 @@ def softsign(xp: Namespace, x: Array, /) -> Array:
     >>> ad.softsign([-1.0, 3.0])
     tensor([-0.5 ,  0.75], dtype=float32)
     """
-    return x / (1 + xp.abs(x))
+    return x / (1.0 + xp.abs(x))
 
 
 @softsign.vjp
 def _(xp: Namespace, g: Array, x: Array) -> Array:
-    root = 1 + xp.abs(x)
+    root = 1.0 + xp.abs(x)
     return g / (root * root)
 
 
@@ -413,7 +413,7 @@ def hardsigmoid(xp: Namespace, x: Array, /) -> Array:
     >>> ad.hardsigmoid([-4.0, 0.0, 1.5])
     tensor([0.  , 0.5 , 0.75], dtype=float32)
     """
-    return xp.clip(x + 3, 0, 6) / 6
+    return xp.clip(x + 3.0, 0, 6) / 6
 
 
 @hardsigmoid.vjp
@@ -436,7 +436,7 @@ def hardswish(xp: Namespace, x: Array, /) -> Array:
     >>> ad.hardswish([-4.0, 0.0, 1.5])
     tensor([-0.   ,  0.   ,  1.125], dtype=float32)
     """
-    return x * (xp.clip(x + 3, 0, 6) / 6)
+    return x * (xp.clip(x + 3.0, 0, 6) / 6)
 
 
 @hardswish.vjp

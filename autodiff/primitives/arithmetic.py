@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from autodiff.engine.node import Handle
 from autodiff.engine.primitive import Array, primitive, standard
 from autodiff.errors import DTypeError, describe
 from autodiff.namespace import Namespace
@@ -203,7 +204,10 @@ _SHORTCUTS: dict[float, Callable[[Array], Array]] = {
 
 
 def _power(x1: Array, x2: Array) -> Array:
-    if type(x2) in (int, float) and x2 in _SHORTCUTS and x1.dtype.kind == "f":
+    # A tensor, in a rule that is differentiated again, takes its own power: one operation,
+    # whose rule knows 0 and infinity.
+    plain = type(x2) in (int, float) and not isinstance(x1, Handle)
+    if plain and x2 in _SHORTCUTS and x1.dtype.kind == "f":
         return _SHORTCUTS[x2](x1)
     return x1**x2
 

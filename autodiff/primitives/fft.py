@@ -35,9 +35,9 @@ _DUAL = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 """The normalisation under which the other direction has this direction's factor."""
 
 
-def _require(operation: str, x: Array, axes: Axes) -> None:
+def _require(operation: str, x: Array, axes: Any) -> None:
     """Refuse an axis that is not there, which NumPy's transforms call a tuple index."""
-    for axis in () if axes is None else (axes,) if isinstance(axes, int) else axes:
+    for axis in () if axes is None else (axes,) if hasattr(axes, "__index__") else axes:
         if not -x.ndim <= axis < x.ndim:
             message = f"{operation}(x: {describe(x)}): there is no axis {axis}"
             raise AxisError(f"{message}. Give an axis from -ndim to ndim - 1.")
@@ -160,10 +160,10 @@ def _(xp: Namespace, g: Array, x_shape: Shape, axis: int, norm: str) -> Array:
 
 
 def _sizes_and_axes(
-    operation: str, x: Array, s: Shape | None, axes: Axes
+    operation: str, x: Array, s: Shape | None, axes: Any
 ) -> tuple[list[int | None], list[int]]:
     """Return for each transformed axis, first to last, its size (None: as it is) and itself."""
-    if isinstance(axes, int):
+    if hasattr(axes, "__index__"):
         axes = (axes,)
     if axes is None:
         axes = tuple(range(-x.ndim if s is None else -len(s), 0))

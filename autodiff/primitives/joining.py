@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff.engine.operands import beside, is_scalar
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import DTypeError, OptionError, describe, typed_calls
 from autodiff.namespace import Namespace, forwards, namespace_of, tensors
@@ -41,7 +42,7 @@ def _(
     if axis is None:
         start = sum(map(math.prod, before))
         return g[start : start + math.prod(shape)].reshape(shape)
-    axis %= len(shape)
+    axis = operator.index(axis) % len(shape)
     start = sum([other[axis] for other in before])
     return g[(slice(None),) * axis + (slice(start, start + shape[axis]),)]
 
@@ -107,7 +108,8 @@ def stack(arrays: Sequence[Any], /, axis: int = 0) -> Tensor:
     tensor([[1, 3],
             [2, 4]], dtype=int64)
     """
-    return _stack(*_beside(list(_several("stack", arrays))), axis=axis)
+    given = list(_several("stack", arrays))
+    return _stack(*[beside(x, given) if is_scalar(x) else x for x in given], axis=axis)
 
 
 def _several(operation: str, arrays: Any) -> Any:
@@ -115,19 +117,6 @@ def _several(operation: str, arrays: Any) -> Any:
         message = f"{operation} joins a sequence of arrays, not a {describe(arrays)}"
         raise DTypeError(f"{message}. Give a list of them.")
     return arrays
-
-
-def _beside(arrays: list[Any]) -> list[Any]:
-    """Give Python's numbers the dtype that arithmetic with the arrays beside them would have."""
-    dtypes = [array.dtype for array in arrays if hasattr(array, "dtype")]
-    if not dtypes:
-        return arrays
-    return [
-        np.asarray(array, np.result_type(*dtypes, array))
-        if isinstance(array, int | float | complex) and not hasattr(array, "dtype")
-        else array
-        for array in arrays
-    ]
 
 
 def _publish(name: str, public: Callable[..., Any], forward: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import OptionError, ShapeError, describe
@@ -190,7 +191,7 @@ def norm(
         return vector_norm(x, axis=axis, keepdims=keepdims)
     if axis is None:
         axis = tuple(range(x.ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes: Any = (axis,) if hasattr(axis, "__index__") else tuple(axis)
     if len(axes) == 1:
         if isinstance(ord, str):
             message = f"linalg.norm(x: {describe(x)}, ord={ord!r}): vectors have no such norm"

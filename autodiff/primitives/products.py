@@ -199,8 +199,8 @@ def dot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 
 def _tensor_like(xp: Namespace, x1: Array, x2: Array) -> Array:
-    """Give a Python scalar, which a composite gets as it is, the first operand's dtype."""
-    return x2 if hasattr(x2, "ndim") else xp.asarray(x2, dtype=x1.dtype)
+    """Make an array of a Python scalar, which a composite gets as it is: weak, as in ``*``."""
+    return x2 if hasattr(x2, "ndim") else xp.asarray(x2, dtype=xp.result_type(x1, x2))
 
 
 @standard(analytic=True)

@@ -118,7 +118,8 @@ def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
     return max(0, reduced_size(shape, axis) - correction)
 
 
-_METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
+_MEANS = ("linear", "midpoint")
+_METHODS = (*_MEANS, "lower", "higher", "nearest")
 
 
 @composite
@@ -180,6 +181,7 @@ def quantile(
     except ValueError as error:
         raise explain("quantile", [x], error) from error
     if axis is not None:
+        axis = tuple(axis) if isinstance(axis, list) else axis
         for each in axis if isinstance(axis, tuple) else (axis,):
             axis_of("quantile", x, each)
     rows, _ = rows_of(xp, x, axis)
@@ -188,6 +190,8 @@ def quantile(
     low, high, weight = _ranks(library, fractions.reshape(-1) * (size - 1), method)
     ranked = xp.sort(rows, axis=-1)
     value = lower = ranked[..., low]
+    if x.dtype.kind != "f" and method in _MEANS:
+        value = lower = xp.astype(lower, library.float64)  # whatever the weights are
     if weight.any():
         weight = weight.astype(x.dtype if x.dtype.kind == "f" else library.float64)
         # `where` and not only a weight of 0, which would make a NaN of an infinite neighbour.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from itertools import product
 from typing import Any
 
@@ -256,7 +257,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes on which a window slides, counted from the front."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
@@ -266,14 +267,14 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 def _each(name: str, value: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
     """Return one whole number for each axis on which a window slides."""
     given = tuple(value) if isinstance(value, tuple | list) else (value,) * len(axes)
-    whole = all(isinstance(n, int) and n > 0 for n in given)
+    whole = all(hasattr(n, "__index__") and n > 0 for n in given)
     if len(given) != len(axes) or not whole:
         message = f"sliding windows: {name} is {value!r}"
         raise OptionError(f"{message}. Give a whole number of at least 1, or one for each axis.")
     if len(set(axes)) < len(axes) and any(n > 1 for n in given):
         message = f"sliding windows: {name} is {value!r} and the axes {axes} repeat"
         raise OptionError(f"{message}. Leave it at 1, or slice the result.")
-    return given
+    return tuple(map(operator.index, given))
 
 
 def _fewer(positions: Shape, axes: tuple[int, ...], window: Shape) -> bool:
