@@ -9,7 +9,7 @@ so the result is a tensor, and it is recorded. Four tables say what is what:
 * :data:`_ON_VALUES`: functions that only look (``np.shape``, ``np.allclose``). Their results
   have no gradient, so they run on the arrays themselves, as ``t > 0`` does.
 
-* :data:`_ON_ARRAYS`: functions that store values (``np.save``). They take tensors without a
+* :data:`_ON_ARRAYS`: functions that store or count values (``np.save``). They take tensors without a
   gradient, and say ``detach`` of others, as ``np.asarray`` does.
 
 What NumPy writes into an array of its own (``array += t``, ``out=array``) may come from tensors
@@ -301,7 +301,17 @@ _ON_VALUES = frozenset(
         "min_scalar_type", "ndim", "result_type", "shape", "shares_memory", "size",
     }
 )  # fmt: skip
-_ON_ARRAYS = frozenset({"save", "savetxt", "savez", "savez_compressed"})
+_ON_ARRAYS = frozenset(
+    {
+        "histogram",
+        "histogram2d",
+        "histogram_bin_edges",
+        "save",
+        "savetxt",
+        "savez",
+        "savez_compressed",
+    }
+)
 
 
 # -- arguments that differ by more than names ------------------------------------------------------
@@ -360,6 +370,14 @@ def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
     return tensors.concat(arrays, axis=axis)
 
 
+def _sorting(name: str) -> Callable[..., Any]:
+    def ranked(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:  # noqa: ARG001 - it is stable
+        function, a = getattr(tensors, name), _array(a)
+        return function(tensors.ravel(a), axis=0) if axis is None else function(a, axis=axis)
+
+    return ranked
+
+
 def _column_stack(tup: Any) -> Any:
     arrays = [_array(x) for x in tup]
     arrays = [tensors.reshape(x, (-1, 1)) if x.ndim < 2 else x for x in arrays]
@@ -390,6 +408,7 @@ def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:  # noqa: ARG001
 
 _ADAPTED: dict[str, Callable[..., Any]] = {
     "append": _append,
+    "argsort": _sorting("argsort"),
     "atleast_1d": _at_least(1),
     "atleast_2d": _at_least(2),
     "atleast_3d": _at_least(3),
@@ -402,6 +421,7 @@ _ADAPTED: dict[str, Callable[..., Any]] = {
     "hstack": _stacked(1, 1),
     "percentile": _percentile,
     "reshape": _reshape,
+    "sort": _sorting("sort"),
     "transpose": _transpose,
     "vdot": _vdot,
     "vstack": _stacked(2, 0),

@@ -436,3 +436,19 @@ def test_second_derivatives_of_powers_far_out(exponent, at):
         (found,) = ad.grad(slope, x)
         expected = np.float32(exponent * (exponent - 1) * np.float64(at) ** (exponent - 2))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-40)
+
+
+@pytest.mark.parametrize("at", [0.0, 1e-3, 0.3, 1e6, 1e8, 1e20])
+def test_the_second_derivative_of_sinc_far_out(at):
+    x = ad.tensor(at, requires_grad=True)
+    (slope,) = ad.grad(ad.sinc(x), x, create_graph=True)
+    (found,) = ad.grad(slope, x)
+    assert np.isfinite(found.item())
+
+
+def test_the_second_derivative_of_hypot_at_the_origin_is_norms():
+    """There is none: 0 is chosen, as for the first."""
+    x = ad.tensor(0.0, requires_grad=True)
+    (slope,) = ad.grad(ad.hypot(x, x / 2), x, create_graph=True)
+    assert slope.item() == 0
+    assert ad.grad(slope, x)[0].item() == 0

@@ -272,7 +272,7 @@ def test_lists_of_tensors_keep_their_graph():
 
 UNSUPPORTED = {
     "interp": lambda x: np.interp(x, V, V),
-    "histogram": lambda x: np.histogram(x),
+    "digitize": lambda x: np.digitize(x, [0.0]),
     "nanmean": lambda x: np.nanmean(x),
     "linalg.cond": lambda x: np.linalg.cond(x),
     "frexp": lambda x: np.frexp(x),
@@ -492,3 +492,20 @@ def test_the_median_of_whole_numbers_has_one_dtype(values):
 def test_raw_errors_of_what_is_made_of_operations_are_typed(call, error, message):
     with pytest.raises(error, match=message):
         call(ad.ones((2, 3)))
+
+
+@pytest.mark.parametrize("function", [np.sort, np.argsort])
+def test_sorting_as_numpys_users_call_it(function):
+    x = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    for options in ({}, {"axis": 0}, {"axis": None}, {"kind": "stable"}, {"stable": True}):
+        found = function(ad.tensor(x), **options)
+        assert isinstance(found, ad.Tensor)
+        np.testing.assert_array_equal(found.numpy(), function(x, **options))
+
+
+def test_histograms_count_tensors_without_a_gradient():
+    x = np.array([0.5, 1.5, 1.6])
+    found, edges = np.histogram(ad.tensor(x), bins=2)
+    np.testing.assert_array_equal(found, [1, 2])
+    with pytest.raises(GraphError, match="detach"):
+        np.histogram(ad.tensor(x, requires_grad=True))

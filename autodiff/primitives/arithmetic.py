@@ -338,12 +338,12 @@ def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 @hypot.vjp("x1")
 def _(xp: Namespace, g: Array, x1: Array, out: Array) -> Array:
-    return g * (x1 / xp.where(out == 0, 1, out))
+    return g * xp.masked(x1 / xp.where(out == 0, 1, out), out != 0)
 
 
 @hypot.vjp("x2")
 def _(xp: Namespace, g: Array, x2: Array, out: Array) -> Array:
-    return g * (x2 / xp.where(out == 0, 1, out))
+    return g * xp.masked(x2 / xp.where(out == 0, 1, out), out != 0)
 
 
 hypot.branches(by_zero)

@@ -265,8 +265,9 @@ def sinc(xp: Namespace, x: Array, /) -> Array:
 def _(xp: Namespace, g: Array, x: Array) -> Array:
     # (cos(pi x) - sinc(x)) / x loses its digits near 0, where the power series has them.
     near = xp.abs(x) < 0.05
-    u = math.pi * x
+    u = math.pi * xp.where(near, x, 0)  # what is not chosen must not overflow either
     s = u * u
     series = -math.pi * u * (1 / 3 - s * (1 / 30 - s * (1 / 840 - s * (1 / 45360))))
     distant = xp.where(near, 1, x)
-    return g * xp.where(near, series, (xp.cos(u) - xp.sinc(distant)) / distant)
+    slope = (xp.cos(math.pi * distant) - xp.sinc(distant)) / distant
+    return g * xp.where(near, series, slope)
