@@ -9,8 +9,8 @@ so the result is a tensor, and it is recorded. Four tables say what is what:
 * :data:`_ON_VALUES`: functions that only look (``np.shape``, ``np.allclose``). Their results
   have no gradient, so they run on the arrays themselves, as ``t > 0`` does.
 
-* :data:`_ON_ARRAYS`: functions that store or count values (``np.save``). They take tensors without a
-  gradient, and say ``detach`` of others, as ``np.asarray`` does.
+* :data:`_ON_ARRAYS`: functions that store or count values (``np.save``). They take tensors
+  without a gradient, and say ``detach`` of others, as ``np.asarray`` does.
 
 What NumPy writes into an array of its own (``array += t``, ``out=array``) may come from tensors
 without a gradient too. Everything else raises
