@@ -193,7 +193,9 @@ CHAPTERS = (
             _layers("Activation layers", "What each cures, and what it costs.", "activations"),
             _layers("Normalization", "Of features, of batches, of groups.", "normalization"),
             _layers(
-                "Convolution and pooling", "Over sequences and images.", "convolution", "pooling"
+                "Convolution and pooling",
+                "Over sequences and images.",
+                *("convolution", "transposed_convolution", "pooling"),
             ),
             _layers("Recurrent networks", "A state carried from step to step.", "recurrent"),
             Page(

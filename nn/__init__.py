@@ -25,6 +25,7 @@ from nn import (
     seq2seq,
     training,
     transformer,
+    transposed_convolution,
     utils,
 )
 from nn import names as _names
@@ -49,6 +50,7 @@ from nn.saving import *
 from nn.seq2seq import *
 from nn.training import *
 from nn.transformer import *
+from nn.transposed_convolution import *
 
 __all__ = ["functional", "init", "optim", "utils"]
 __all__ += activations.__all__
@@ -72,6 +74,7 @@ __all__ += saving.__all__
 __all__ += seq2seq.__all__
 __all__ += training.__all__
 __all__ += transformer.__all__
+__all__ += transposed_convolution.__all__
 
 
 def __getattr__(name: str) -> object:

@@ -18,8 +18,8 @@ __all__ = ["Conv1d", "Conv2d"]
 _MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-class _Convolution(Module):
-    """What the convolutions share; they differ in the number of axes."""
+class Convolution(Module):
+    """What the convolutions share; they differ in the number of axes and in the direction."""
 
     _axes: int
     weight: Parameter
@@ -50,10 +50,12 @@ class _Convolution(Module):
         if self.in_channels % self.groups or self.out_channels % self.groups:
             message = f"{name_of(self)}: {in_channels} channels to {out_channels} can't be split "
             raise ad.OptionError(f"{message}into {groups} groups. Give a number that divides both.")
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(ad.zeros(shape, dtype=dtype))
+        self.weight = Parameter(ad.zeros(self._weight_shape(), dtype=dtype))
         self.bias = Parameter(ad.zeros((self.out_channels,), dtype=dtype)) if bias else None
         self.reset_parameters()
+
+    def _weight_shape(self) -> Sizes:
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
@@ -85,11 +87,12 @@ class _Convolution(Module):
     def extra_repr(self) -> str:
         """Return the sizes, and what is not usual."""
         parts = [str(self.in_channels), str(self.out_channels)]
-        ones = (1,) * self._axes
-        usual = {"stride": ones, "padding": (0,) * self._axes, "dilation": ones, "groups": 1}
+        ones, zeros = (1,) * self._axes, (0,) * self._axes
+        usual: dict[str, Any] = {"stride": ones, "padding": zeros, "dilation": ones}
+        usual |= {"output_padding": zeros, "groups": 1}
         parts.append(f"kernel_size={self.kernel_size}")
         for name, common in usual.items():
-            if getattr(self, name) != common:
+            if getattr(self, name, common) != common:
                 parts.append(f"{name}={getattr(self, name)}")
         if self.bias is None:
             parts.append("bias=False")
@@ -98,7 +101,7 @@ class _Convolution(Module):
         return ", ".join(parts)
 
 
-class Conv2d(_Convolution):
+class Conv2d(Convolution):
     r"""A linear layer on every window of an image, with the same weights everywhere.
 
     .. math:: y_{o,i,j} = b_o + \sum_{c,u,v} w_{o,c,u,v}\, x_{c,\; s i + d u - p,\; s j + d v - p}
@@ -148,7 +151,7 @@ class Conv2d(_Convolution):
     _axes = 2
 
 
-class Conv1d(_Convolution):
+class Conv1d(Convolution):
     r"""A linear layer on every window of a sequence, with the same weights everywhere.
 
     .. math:: y_{o,i} = b_o + \sum_{c,u} w_{o,c,u}\, x_{c,\; s i + d u - p}
@@ -239,20 +242,45 @@ def _function(
     groups: Any,
 ) -> ad.Tensor:
     """Check what a layer checks when it is made."""
-    weight = as_floats(name, weight)
-    bias = None if bias is None else as_floats(name, bias)
-    groups = check_size(name, "groups", groups, 1)
-    if weight.ndim != axes + 2 or not weight.size or weight.shape[0] % groups:
-        message = f"{name}: the weight {ad.errors.describe(weight)} does not fit {groups} groups"
-        raise ad.ShapeError(f"{message}. Give (O, C / groups, {'K' if axes == 1 else 'K_1, K_2'}).")
-    if bias is not None and bias.shape != weight.shape[:1]:
-        message = f"{name}: the bias {ad.errors.describe(bias)} does not fit the weight "
-        raise ad.ShapeError(f"{message}{weight.shape}. Give one number for each output channel.")
+    weight, groups = check_weight(name, axes, weight, groups, "O, C")
+    bias = check_bias(name, bias, weight, weight.shape[0])
     stride = one_for_each(name, "stride", stride, axes, 1)
     dilation = one_for_each(name, "dilation", dilation, axes, 1)
     padding = _padding(name, padding, stride)
     with ad.name_scope(name):
         return _convolved(name, x, weight, bias, stride, padding, dilation, groups, "zeros")
+
+
+def check_weight(
+    name: str, axes: int, weight: Any, groups: Any, channels: str
+) -> tuple[ad.Tensor, int]:
+    """Return a function's weight and groups; raise ShapeError where they do not fit."""
+    weight = as_floats(name, weight)
+    groups = check_size(name, "groups", groups, 1)
+    if weight.ndim != axes + 2 or not weight.size or weight.shape[0] % groups:
+        message = f"{name}: the weight {ad.errors.describe(weight)} does not fit {groups} groups"
+        kernel = "K" if axes == 1 else "K_1, K_2"
+        raise ad.ShapeError(f"{message}. Give ({channels} / groups, {kernel}).")
+    return weight, groups
+
+
+def check_bias(name: str, bias: Any, weight: ad.Tensor, outputs: int) -> ad.Tensor | None:
+    """Return a function's bias; raise ShapeError unless it has a number for each output."""
+    if bias is None:
+        return None
+    tensor = as_floats(name, bias)
+    if tensor.shape != (outputs,):
+        message = f"{name}: the bias {ad.errors.describe(tensor)} does not fit the weight "
+        raise ad.ShapeError(f"{message}{weight.shape}. Give one number for each output channel.")
+    return tensor
+
+
+def check_channels(owner: Module | str, x: ad.Tensor, weight: ad.Tensor, inside: int) -> None:
+    """Raise ShapeError unless ``(N, C, ...)`` has the channels that the weight takes."""
+    if x.shape[1] != inside:
+        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has {x.shape[1]} channels, "
+        message += f"the weight {weight.shape} takes {inside}"
+        raise ad.ShapeError(f"{message}. Give an input of shape (N, {inside}, ...).")
 
 
 def _padding(owner: Module | str, padding: Any, stride: Sizes) -> Sizes | str:
@@ -279,11 +307,7 @@ def _convolved(
 ) -> ad.Tensor:
     x, added = batched(owner, as_floats(owner, x), len(stride))
     outputs, size = weight.shape[0], weight.shape[2:]
-    inside = weight.shape[1] * groups
-    if x.shape[1] != inside:
-        message = f"{name_of(owner)}: the input {ad.errors.describe(x)} has {x.shape[1]} channels, "
-        message += f"the weight {weight.shape} takes {inside}"
-        raise ad.ShapeError(f"{message}. Give an input of shape (N, {inside}, ...).")
+    check_channels(owner, x, weight, weight.shape[1] * groups)
     widths = _widths(padding, size, dilation)
     _check_widths(owner, x, widths, padding_mode)
     x = padded(x, widths, _MODES[padding_mode])

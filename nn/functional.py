@@ -68,6 +68,7 @@ from nn.pooling import (
     max_pool1d,
     max_pool2d,
 )
+from nn.transposed_convolution import conv_transpose1d, conv_transpose2d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -81,6 +82,8 @@ __all__ = [
     "celu",
     "conv1d",
     "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cosine_embedding_loss",
     "cross_entropy",
     "ctc_loss",

@@ -17,7 +17,8 @@ BAD = [
 MODULES = {
     "AdaptiveAvgPool1d": (2,), "AdaptiveAvgPool2d": (2,), "AvgPool1d": (2,), "AvgPool2d": (2,),
     "BahdanauAttention": (4, 4, 5), "BatchNorm1d": (4,), "BatchNorm2d": (4,),
-    "Bilinear": (2, 3, 4), "Conv1d": (2, 4, 3), "Conv2d": (2, 4, 3), "Decoder": (5, 4, 4),
+    "Bilinear": (2, 3, 4), "Conv1d": (2, 4, 3), "Conv2d": (2, 4, 3),
+    "ConvTranspose1d": (2, 4, 3), "ConvTranspose2d": (2, 4, 3), "Decoder": (5, 4, 4),
     "Embedding": (5, 3), "Encoder": (5, 4, 4), "Function": (ad.sin,), "GRU": (3, 4),
     "GRUCell": (3, 4), "GroupNorm": (2, 4), "LSTM": (3, 4), "LSTMCell": (3, 4),
     "LayerNorm": (4,), "LearnedPositions": (8, 4), "Linear": (3, 4), "LuongAttention": (4, 4),
