@@ -233,6 +233,8 @@ def test_a_gradient_lies_in_memory_as_its_operand_does(call, shape):
         (lambda: ad.matmul(np.zeros((2, 3)), np.zeros((2, 3))), ShapeError, "matmul.*(2, 3)"),
         (lambda: ad.matmul(np.zeros((5, 2, 3)), np.zeros((2, 3))), ShapeError, "(5, 2, 3)"),
         (lambda: ad.matmul(np.zeros((2, 2, 3)), np.zeros((3, 3, 2))), ShapeError, "don't broad"),
+        (lambda: ad.zeros((2, 1)) @ ad.zeros((3, 2)), ShapeError, "size 1, the last but one .* 3"),
+        (lambda: ad.zeros((3, 2, 1)) @ ad.zeros((2, 1, 2)), ShapeError, "don't broad"),
         (lambda: ad.matmul(ad.tensor(1.0), np.zeros(3)), ShapeError, r"matmul\(x1: \(\) float32"),
         (lambda: ad.tensor([1.0]) @ 2.0, ShapeError, r"Python float.*x1 \* x2"),
         (lambda: 2.0 @ ad.tensor([1.0]), ShapeError, "Python float"),
