@@ -310,13 +310,14 @@ def _convolved(
     check_channels(owner, x, weight, weight.shape[1] * groups)
     widths = _widths(padding, size, dilation)
     _check_widths(owner, x, widths, padding_mode)
-    x = padded(x, widths, _MODES[padding_mode])
+    # Channels first, in memory too: so lies the output, and so the gradient will.
+    x = padded(ad.moveaxis(x, 0, 1), widths, _MODES[padding_mode])
     view = windows(owner, x, size, stride, dilation)
-    batch, _, *places = view.shape[: 2 + len(size)]
+    _, batch, *places = view.shape[: 2 + len(size)]
     # All windows as columns, (groups, C / groups * K, N * positions): then one product for
     # each group gives all of the output, and one its gradients.
-    axes = range(2, view.ndim)
-    order = (1, *axes[len(size) :], 0, *axes[: len(size)])
+    axes = range(1, view.ndim)
+    order = (0, *axes[1 + len(size) :], *axes[: 1 + len(size)])
     columns = ad.permute_dims(view, order).reshape(
         groups, weight.size // outputs, batch * math.prod(places)
     )

@@ -50,7 +50,7 @@ def padded(
 def windows(
     owner: Module | str, x: ad.Tensor, size: Sizes, stride: Sizes, dilation: Sizes
 ) -> ad.Tensor:
-    """Return the windows of ``(N, C, *axes)``: ``(N, C, *positions, *size)``.
+    """Return the windows of ``(N, C, *axes)``: ``(N, C, *positions, *size)``; or ``(C, N, ...)``.
 
     Nothing is copied.
 

@@ -25,6 +25,13 @@ CONVOLUTIONS = [
     ((2, 3, 8, 9), (3, 4, 3), {"padding": "valid", "dilation": 2}),
     ((2, 4, 8, 9), (4, 6, 3), {"groups": 2, "padding": 1}),
     ((2, 4, 8, 9), (4, 8, 3), {"groups": 4, "stride": 2, "dilation": 2}),
+    ((2, 4, 8, 9), (4, 4, 3), {"groups": 4, "padding": 1}),
+    ((4, 8, 9), (4, 4, (5, 2)), {"groups": 4, "padding": 2, "stride": (2, 1), "bias": False}),
+    ((2, 4, 8, 9), (4, 12, 3), {"groups": 4, "padding": "same", "padding_mode": "circular"}),
+    ((2, 4, 8, 9), (4, 4, 1), {"groups": 4}),
+    ((2, 4, 8, 9), (4, 8, 1), {"groups": 4, "stride": 2}),
+    ((1, 4, 3, 3), (4, 4, 3), {"groups": 4}),
+    ((0, 4, 8, 9), (4, 4, 3), {"groups": 4}),
     ((2, 3, 8, 8), (3, 4, 2), {"stride": 2}),
     ((2, 3, 9, 9), (3, 4, 2), {"stride": 2}),
     ((2, 3, 5, 5), (3, 4, 1), {}),
@@ -37,6 +44,8 @@ CONVOLUTIONS = [
     ((2, 3, 10), (3, 4, 3), {}),
     ((3, 10), (3, 4, 3), {"stride": 2, "padding": 1}),
     ((2, 4, 11), (4, 4, 3), {"groups": 4, "dilation": 2, "padding": "same"}),
+    ((2, 4, 10), (4, 4, 3), {"groups": 4, "padding": 1}),
+    ((4, 10), (4, 8, 4), {"groups": 4, "stride": 3}),
     ((2, 3, 10), (3, 4, 5), {"stride": 5, "bias": False}),
 ]
 
@@ -152,6 +161,7 @@ def test_a_small_network_is_pytorchs(dtype, tolerance):
     "layer",
     [
         nn.Conv2d(2, 4, 2, stride=(1, 2), padding=1, groups=2, dtype=ad.float64),
+        nn.Conv2d(2, 2, 3, padding=1, groups=2, dtype=ad.float64),
         nn.MaxPool2d(2, 1),
         nn.AvgPool2d(3, 2, 1),
         nn.AdaptiveAvgPool2d((2, 3)),
