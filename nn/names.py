@@ -9,7 +9,7 @@ import autodiff as ad
 __all__ = ["FUNCTIONS", "LAYERS", "OPTIONS", "called_here", "options_here"]
 
 _PADDING = "call autodiff.pad(x, pad_width, mode) in forward"
-_WHOLE = "multiply by nn.functional.dropout(autodiff.ones((N, C, 1, 1))) in forward"
+_WHOLE = "multiply by nn.functional.dropout(autodiff.ones((N, C, 1, 1)), p, self.training)"
 _POOLING = "take a window's view with autodiff.sliding_window_view and reduce it"
 
 _COSINE = "divide both by autodiff.maximum(autodiff.norm(...), 1e-8) and call autodiff.vecdot"
@@ -21,7 +21,7 @@ LAYERS = {
     "CircularPad1d": _PADDING,
     "CircularPad2d": _PADDING,
     "ConcatDataset": "anything with __len__ and __getitem__ is a dataset: join them in one",
-    "ConstantLR": "it is LinearLR(optimizer, factor, factor) here",
+    "ConstantLR": "it is LambdaLR(optimizer, lambda t: factor if t < total else 1) here",
     "ConstantPad1d": _PADDING,
     "ConstantPad2d": _PADDING,
     "CosineSimilarity": _COSINE,
