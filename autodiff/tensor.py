@@ -19,7 +19,7 @@ from autodiff.engine.apply import make_tensor, use_handle
 from autodiff.engine.backward import accumulate
 from autodiff.engine.modes import local
 from autodiff.engine.node import Handle, Leaf, Node, clock, mark_changed
-from autodiff.engine.operands import constant, default_beside
+from autodiff.engine.operands import constant
 from autodiff.errors import (
     DomainError,
     DTypeError,
@@ -505,7 +505,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         if local.mode.recording:
             self._rebind(indexing.setitem(self, value, index=index))
             return
-        raw = constant(value, default_beside([self]))
+        raw = constant(value, [self])
         try:
             indexing.write(namespace_of(self.array), self.array, index, raw)
         except Exception as error:
@@ -536,10 +536,7 @@ class Tensor(Handle, operators.Operators, methods.Methods):
         """``x op= y``: a new node while recording; else a write into the array itself."""
         name = operation.__name__
         if not local.mode.recording:
-            if isinstance(other, Tensor):
-                value = other.array
-            else:
-                value = constant(other, default_beside([self]))
+            value = other.array if isinstance(other, Tensor) else constant(other, [self])
             try:
                 kernel = getattr(namespace_of(self.array), name)
                 if operation is products.matmul:  # its out= would broadcast the result

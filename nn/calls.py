@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import autodiff as ad
 from nn.names import options_here
 
-__all__ = ["Checked", "checked", "shown", "typed"]
+__all__ = ["Checked", "checked", "is_switch", "shown", "typed"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,11 +53,7 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
         try:
             given = signature.bind(self, *args, **options).arguments
         except TypeError as misfit:
-            kind = type(self).__name__
-            said = options_here(options, signature.parameters)
-            raise ad.OptionError(
-                f"{kind}: {misfit}{said}. Call {kind}{ad.errors.bare_signature(signature)}."
-            ) from None
+            raise _misfit(type(self).__name__, misfit, signature, options) from None
         _hold(type(self).__name__, held, given)
         init(self, *args, **options)
 
@@ -84,14 +80,20 @@ def typed(function: F) -> F:
             try:
                 given = signature.bind(*args, **options).arguments
             except TypeError as misfit:
-                said = options_here(options, signature.parameters)
-                called = f"{name}{ad.errors.bare_signature(signature)}"
-                message = f"{name}: {misfit}{said}. Call {called}."
-                raise ad.OptionError(message) from error
+                raise _misfit(name, misfit, signature, options) from error
             _hold(name, held, given)
             raise
 
     return call  # type: ignore[return-value]
+
+
+def _misfit(
+    name: str, error: TypeError, signature: inspect.Signature, options: dict[str, Any]
+) -> ad.OptionError:
+    """Return the error of a call that does not fit the signature, which it shows."""
+    said = options_here(options, signature.parameters)
+    call = f"{name}{ad.errors.bare_signature(signature)}"
+    return ad.OptionError(f"{name}: {error}{said}. Call {call}.")
 
 
 def _held(signature: inspect.Signature) -> list[tuple[str, _Kind]]:
@@ -128,7 +130,8 @@ class _Kind(NamedTuple):
     error: type[ad.AutodiffError]
 
 
-def _is_switch(value: Any) -> bool:
+def is_switch(value: Any) -> bool:
+    """Tell whether a value is True or False, or an array of no axes that is."""
     array = getattr(getattr(value, "dtype", None), "kind", "") == "b" and value.shape == ()
     return isinstance(value, bool) or array
 
@@ -183,7 +186,7 @@ def _or_none(kind: _Kind) -> _Kind:
 
 
 _KINDS = {
-    "bool": _Kind(_is_switch, "True or False", ad.OptionError),
+    "bool": _Kind(is_switch, "True or False", ad.OptionError),
     "float": _Kind(_is_number, "a number", ad.DomainError),
     "int": _Kind(_is_whole, "a whole number", ad.OptionError),
     "str": _Kind(_is_text, "a string", ad.OptionError),

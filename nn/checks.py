@@ -55,11 +55,8 @@ def check_size(
     owner: Module | str, name: str, value: Any, least: int = 0, most: float = math.inf
 ) -> int:
     """Return a size as an int; raise OptionError unless it is a whole number in the range."""
-    try:
-        size = operator.index(value)
-    except TypeError:
-        size = least - 1
-    if not least <= size <= most or isinstance(value, bool):
+    size = _whole(value)
+    if size is None or not least <= size <= most:
         message = f"{name_of(owner)}: {name} is {shown(value)}"
         wanted = f"{least} or more" if most == math.inf else f"from {least} to {most}"
         raise ad.OptionError(f"{message}. Give a whole number, {wanted}.")
@@ -69,14 +66,22 @@ def check_size(
 def check_numbers(owner: Module | str, name: str, values: Any) -> tuple[int, ...]:
     """Return whole numbers as a tuple; raise OptionError unless they are a sequence of such."""
     try:
-        given = tuple(values)
-        numbers = tuple(map(operator.index, given))
+        given = list(values)
     except TypeError:
-        given, numbers = (True,), ()
-    if any(isinstance(number, bool) for number in given):  # a mask is no list of places
+        given = [None]
+    numbers = tuple([number for number in map(_whole, given) if number is not None])
+    if len(numbers) < len(given):
         message = f"{name_of(owner)}: {name} is {values!r}"
         raise ad.OptionError(f"{message}. Give a sequence of whole numbers.")
     return numbers
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number as an int; None for all else, True and False among it."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def check_probability(owner: Module | str, name: str, value: Any) -> float:

@@ -472,6 +472,18 @@ def test_numpys_integers_are_axes_and_sizes():
             assert gradient == x.grad.tolist()
 
 
+@pytest.mark.parametrize("axes", [np.array([0, 1]), [0, 1], (np.int64(0), np.int64(1))])
+def test_axes_come_in_arrays_and_lists_too(axes):
+    x = ad.tensor(np.arange(16.0).reshape(4, 4))
+    for call in (
+        lambda axes: ad.abs(np.fft.fftn(x, axes=axes)),
+        lambda axes: np.fft.fftshift(x, axes=axes),
+        lambda axes: np.linalg.norm(x, "fro", axis=axes),
+        lambda axes: ad.sliding_window_view(x, (2, 3), axis=axes),
+    ):
+        assert call(axes).tolist() == call((0, 1)).tolist()
+
+
 @pytest.mark.parametrize("values", [[1, 2, 3], [1, 2, 3, 4], [True, False, True]])
 def test_the_median_of_whole_numbers_has_one_dtype(values):
     found, expected = ad.median(ad.tensor(values)), np.median(values)

@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.engine.modes import Mode, local
 from autodiff.engine.node import Handle, Node, clock, make_node
-from autodiff.engine.operands import constant, default_beside, strong, strong_all
+from autodiff.engine.operands import constant, strong, strong_all
 from autodiff.engine.outputs import dtype_of_several, pick_outputs
 from autodiff.errors import DTypeError, describe, explain, reraise
 from autodiff.namespace import NUMPY, namespace_of
@@ -73,8 +73,7 @@ def _foreign(primitive: Primitive, operands: tuple[Any, ...], operand: Any) -> A
     if operand is None and None in primitive.optional and operands[0] is not None:
         return None
     try:
-        listed = isinstance(operand, (list, tuple))
-        return constant(operand, default_beside(operands) if listed else None)
+        return constant(operand, operands)
     except DTypeError as error:
         call = f"{primitive.name}({', '.join(map(describe, operands))})"
         raise DTypeError(f"{call}: {error}") from None

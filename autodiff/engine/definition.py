@@ -21,6 +21,11 @@ __all__ = ["Primitive", "Sorter", "StandardPrimitive", "parameters_of"]
 _FREQUENT = {(True,): 0, (True, False): 0, (False, True): 1, (True, True): 2}
 
 
+def is_ours(function: Callable[..., Any]) -> bool:
+    """Tell whether a function is this package's, and not its user's."""
+    return (function.__module__ or "").startswith("autodiff.")
+
+
 class Primitive:
     """An operation's declaration: its forward function, its operands, options and rules.
 
@@ -60,7 +65,7 @@ class Primitive:
         self.name = name
         self.forward = forward
         self.differentiable = differentiable
-        self.ours = (forward.__module__ or "").startswith("autodiff.")
+        self.ours = is_ours(forward)
         self.rules: dict[str, Rule] = {}
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self.frequent_plans: list[Plan | None] = [None, None, None]

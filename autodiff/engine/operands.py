@@ -16,8 +16,7 @@ from autodiff.engine.node import Handle
 from autodiff.errors import DTypeError, describe, explain
 
 __all__ = [
-    "array_from_sequence", "beside", "constant", "default_beside", "is_scalar", "strong",
-    "strong_all",
+    "array_from_sequence", "beside", "constant", "is_scalar", "strong", "strong_all",
 ]  # fmt: skip
 
 _SCALARS = (float, int, bool, complex)
@@ -29,12 +28,12 @@ def is_scalar(value: Any) -> bool:
     return type(value) in _SCALARS
 
 
-def constant(value: Any, default: Any = None) -> Any:
+def constant(value: Any, others: Iterable[Any] = ()) -> Any:
     """Return a non-tensor operand as the kernels take it.
 
     Python scalars stay as they are, because they are weak in promotions; lists take the
-    default dtypes; arrays pass through. ``default`` is the float dtype of lists to take
-    instead of the one that is set: see :func:`default_beside`.
+    default dtypes, or float64 where the result will have it beside the other operands;
+    arrays pass through.
     """
     if type(value) in _SCALARS:
         return value
@@ -49,7 +48,7 @@ def constant(value: Any, default: Any = None) -> Any:
     if isinstance(value, Handle):
         return value.array
     if isinstance(value, list | tuple):
-        return array_from_sequence(value, default)
+        return array_from_sequence(value, _default_beside(others))
     if hasattr(value, "__array_namespace__"):
         return value
     for kind in (bool, int, float, complex):  # an enumeration's member, a unit's float
@@ -65,22 +64,20 @@ def constant(value: Any, default: Any = None) -> Any:
     raise DTypeError(f"{message}. Give a tensor, an ndarray, a Python number or a list of them.")
 
 
-def default_beside(others: Iterable[Any]) -> Any:
-    """Return the float dtype of lists beside other operands; None for the one that is set.
-
-    The result will have it, and numbers in lists are rounded to no other on the way.
-    """
-    dtypes = [other.dtype for other in others if hasattr(other, "dtype")]
-    if not dtypes:
-        return None
-    found = np.result_type(get_default_dtype(), *dtypes)
+def _default_beside(others: Iterable[Any]) -> Any:
+    """Return float64 where lists beside other operands must not be rounded; else None."""
+    found = np.result_type(get_default_dtype(), *_dtypes(others))
     return np.float64 if found in (np.float64, np.complex128) else None
 
 
 def beside(number: complex, others: Iterable[Any]) -> Any:
     """Give a Python scalar the dtype that arithmetic with arrays has; the default without any."""
-    dtypes = [other.dtype for other in others if hasattr(other, "dtype")]
+    dtypes = _dtypes(others)
     return np.asarray(number, np.result_type(number, *dtypes)) if dtypes else strong(number)
+
+
+def _dtypes(operands: Iterable[Any]) -> list[Any]:
+    return [operand.dtype for operand in operands if hasattr(operand, "dtype")]
 
 
 def strong(value: Any, default: Any = None) -> Any:

@@ -30,7 +30,7 @@ gradient: what a node keeps, and how each rule is called with it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
@@ -41,9 +41,9 @@ from autodiff.engine.apply import (
     apply_two,
     make_tensor,
 )
-from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, parameters_of
+from autodiff.engine.definition import Primitive, Sorter, StandardPrimitive, is_ours, parameters_of
 from autodiff.engine.node import Handle
-from autodiff.engine.operands import beside, constant, default_beside, is_scalar
+from autodiff.engine.operands import beside, constant, is_scalar
 from autodiff.errors import AutodiffError, OptionError, describe, reraise, typed_calls
 from autodiff.namespace import forwards, tensors
 
@@ -306,20 +306,16 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
     parameters = parameters_of(public, forward)
     operands = [p for p in parameters if p.kind is kinds.POSITIONAL_ONLY]
     variadic = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
-    ours = (forward.__module__ or "").startswith("autodiff.")
+    ours = is_ours(forward)
     sort = None if variadic else Sorter(public, operands, parameters[len(operands) :])
 
     def call(*args: Any, **named: Any) -> Any:
         if sort is None:
             return forward(tensors, *args, **named)
         arrays, options = sort(args, named)
-        first, *rest = arrays
-        if is_scalar(first):
-            first = beside(first, rest)
         try:
-            arrays = tuple([_operand(value, arrays) for value in (first, *rest)])
-            if first is None:
-                constant(None)  # raises
+            first, *rest = arrays
+            arrays = (_operand(first, rest), *[_later_operand(x, arrays) for x in rest])
             return forward(tensors, *arrays, **options)
         except AutodiffError as error:  # names one of the operations that this is made of
             if str(error).startswith(public):
@@ -335,7 +331,12 @@ def composite(forward: Callable[..., Any] | None = None, /, *, name: str | None 
     return function
 
 
-def _operand(value: Any, operands: tuple[Any, ...]) -> Any:
-    if isinstance(value, Handle) or value is None or is_scalar(value):
+def _operand(value: Any, others: Sequence[Any]) -> Any:
+    if isinstance(value, Handle):
         return value
-    return make_tensor(constant(value, default_beside(operands)))
+    raw = constant(value, others)
+    return make_tensor(beside(raw, others) if is_scalar(raw) else raw)
+
+
+def _later_operand(value: Any, operands: Sequence[Any]) -> Any:
+    return value if value is None or is_scalar(value) else _operand(value, operands)

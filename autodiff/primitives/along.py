@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from autodiff.engine.primitive import Array
@@ -20,6 +21,14 @@ def axis_of(operation: str, x: Array, axis: int | None) -> int:
     what = "no axis is given" if axis is None else f"there is no axis {axis}"
     message = f"{operation}(x: {describe(x)}): {what}"
     raise AxisError(f"{message}. Give an axis from -ndim to ndim - 1 of an array that has one.")
+
+
+def axes_of(axes: Any) -> tuple[int, ...]:
+    """Return axes as a tuple, of one where a whole number is given."""
+    try:
+        return (operator.index(axes),)
+    except TypeError:
+        return tuple(map(operator.index, axes))
 
 
 def along(axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:

@@ -19,6 +19,7 @@ from autodiff.engine.modes import get_default_dtype
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import AxisError, DomainError, OptionError, describe, typed_calls
 from autodiff.namespace import Namespace, tensors
+from autodiff.primitives.along import axes_of
 
 if TYPE_CHECKING:
     from autodiff.tensor import Tensor
@@ -37,7 +38,7 @@ _DUAL = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 def _require(operation: str, x: Array, axes: Any) -> None:
     """Refuse an axis that is not there, which NumPy's transforms call a tuple index."""
-    for axis in () if axes is None else (axes,) if hasattr(axes, "__index__") else axes:
+    for axis in () if axes is None else axes_of(axes):
         if not -x.ndim <= axis < x.ndim:
             message = f"{operation}(x: {describe(x)}): there is no axis {axis}"
             raise AxisError(f"{message}. Give an axis from -ndim to ndim - 1.")
@@ -163,10 +164,8 @@ def _sizes_and_axes(
     operation: str, x: Array, s: Shape | None, axes: Any
 ) -> tuple[list[int | None], list[int]]:
     """Return for each transformed axis, first to last, its size (None: as it is) and itself."""
-    if hasattr(axes, "__index__"):
-        axes = (axes,)
-    if axes is None:
-        axes = tuple(range(-x.ndim if s is None else -len(s), 0))
+    default = range(-x.ndim if s is None else -len(s), 0)
+    axes = tuple(default) if axes is None else axes_of(axes)
     sizes: list[int | None] = (
         [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 from autodiff.engine.primitive import Array, composite, primitive
 from autodiff.errors import OptionError, ShapeError, describe
 from autodiff.namespace import Namespace, tensors
+from autodiff.primitives.along import axes_of
 from autodiff.primitives.pieces import by_extremum, by_sign, by_zero
 from autodiff.primitives.reductions import restored
 
@@ -189,9 +189,7 @@ def norm(
     """
     if ord is None:
         return vector_norm(x, axis=axis, keepdims=keepdims)
-    if axis is None:
-        axis = tuple(range(x.ndim))
-    axes: Any = (axis,) if hasattr(axis, "__index__") else tuple(axis)
+    axes = tuple(range(x.ndim)) if axis is None else axes_of(axis)
     if len(axes) == 1:
         if isinstance(ord, str):
             message = f"linalg.norm(x: {describe(x)}, ord={ord!r}): vectors have no such norm"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autodiff.engine.operands import constant, default_beside
+from autodiff.engine.operands import constant
 from autodiff.engine.primitive import Array, composite, standard
 from autodiff.errors import IndexingError, ShapeError, describe
 from autodiff.namespace import Namespace, namespace_of
@@ -297,7 +297,7 @@ def _like(x: Any, values: Any) -> Any:
     if hasattr(values, "dtype"):
         return values
     library = namespace_of(constant(x))
-    return library.asarray(constant(values, default_beside([x])), dtype=x.dtype)
+    return library.asarray(constant(values, [x]), dtype=x.dtype)
 
 
 def _same_axes(operation: str, x: Any, index: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from autodiff.engine.primitive import Array, primitive
 from autodiff.errors import OptionError, ShapeError, describe
 from autodiff.namespace import Namespace
+from autodiff.primitives.along import axes_of
 
 __all__ = ["overlap_add", "pad", "sliding_window_view"]
 
@@ -257,7 +258,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes on which a window slides, counted from the front."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)
+    axes = axes_of(axis)
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 import autodiff as ad
-from nn.calls import Checked, typed
+from nn.calls import Checked, is_switch, typed
 from nn.module import Module, Parameter
 
 __all__ = ["Optimizer", "check_at_least"]
@@ -132,7 +132,7 @@ class Optimizer(Checked):
         """Check options that are added or loaded: their switches too, which steps trust."""
         for name in _SWITCHES:
             value = options.get(name, False)
-            if not (isinstance(value, int) and value in (0, 1)) and not _is_boolean_scalar(value):
+            if not is_switch(value) and not (isinstance(value, int) and value in (0, 1)):
                 message = f"{self._name}: {name} is {value!r}"
                 raise ad.OptionError(f"{message}. Give True or False.")
         self.check(options)
@@ -386,10 +386,6 @@ def _saved_groups(optimizer: str, saved: Any) -> list[Mapping[str, Any]]:
 def _has_numbers(group: Mapping[str, Any]) -> bool:
     members = group.get("params")
     return isinstance(members, (list, tuple)) and all(isinstance(m, int) for m in members)
-
-
-def _is_boolean_scalar(value: Any) -> bool:
-    return getattr(value, "shape", None) == () and value.dtype.kind == "b"
 
 
 def _without_params(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,12 +158,12 @@ class LRScheduler(Resumable):
         if last_epoch != -1 and not all("initial_lr" in group for group in groups):
             message = f"{type(self).__name__}: last_epoch is {last_epoch}, but a group has no"
             raise ad.OptionError(f"{message} 'initial_lr'. Load the optimiser's state first.")
-        self.base_lrs = [group.get("initial_lr", group["lr"]) for group in groups]
-        self.last_epoch: float = last_epoch
-        self._last_lr = [group["lr"] for group in groups]
         begun = [group for group in groups if "initial_lr" not in group]
         for group in begun:
             group["initial_lr"] = group["lr"]  # which a formula may read
+        self.base_lrs = [group["initial_lr"] for group in groups]
+        self.last_epoch: float = last_epoch
+        self._last_lr = [group["lr"] for group in groups]
         try:
             self.check()
             self.step()

@@ -235,11 +235,11 @@ def _by_name(metrics: Any) -> dict[str, Callable[..., Any]]:
         if len(metrics) < len(listed):
             message = f"Trainer: of {len(listed)} metrics only {', '.join(metrics)} have names"
             raise ad.OptionError(f"{message} of their own. Give a dict of names and functions.")
+    taken = {*OWN_COLUMNS, *(f"val_{name}" for name in ("loss", *metrics))}
     for name, metric in metrics.items():
         if not callable(metric):
             message = f"Trainer: the metric {name!r} is a {type(metric).__name__}"
             raise ad.OptionError(f"{message}. Give functions of output and target.")
-        taken = {*OWN_COLUMNS, *(f"val_{other}" for other in ("loss", *metrics))}
         if not isinstance(name, str) or name in taken:
             message = f"Trainer: a metric can't be named {name!r}, the history's own columns are"
             raise ad.OptionError(
