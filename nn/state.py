@@ -49,14 +49,14 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     missing = [key for keys in tied.values() if not any(k in saved for k in keys) for key in keys]
     unexpected = [str(key) for key in saved if key not in own]
     found: dict[str, ad.Tensor] = {}
-    misfits = []
+    unreadable = []
     for key in own:
         if key in saved:
             try:
                 found[key] = _detached(saved[key])
             except ad.AutodiffError as error:
-                misfits.append(f"{key}: {error}")
-    misfits += [
+                unreadable.append(f"{key}: {error}")
+    misfits = unreadable + [
         f"{key}: {ad.errors.describe(value)} can't be loaded into {ad.errors.describe(own[key])}"
         for key, value in found.items()
         if value.shape != own[key].shape or not _casts(value.dtype.kind, own[key].dtype.kind)
@@ -78,7 +78,7 @@ def load(module: Module, saved: Any, *, strict: bool) -> IncompatibleKeys:
     if any(keys for _, keys in problems):
         lines = [f"  {kind} ({len(keys)}): {_listing(keys)}" for kind, keys in problems if keys]
         remedy = "Build the module with the sizes of the saved one"
-        if len(found) + len(missing) < len(own):
+        if unreadable:
             remedy = "Give arrays that NumPy can read"
         if apart:
             remedy = "Build the module without tied weights, as the saved one"

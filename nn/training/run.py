@@ -168,7 +168,7 @@ class Run(Checked):
             check_random_state(self.model, state_dict["position"]["epoch_random"])
         former = self.state_dict()
         former["model"] = {name: tensor.clone() for name, tensor in former["model"].items()}
-        give_back = _keeper(self.optimizer)
+        give_back = _way_back(self.optimizer, former["optimizer"])
         try:
             _load_part(self.optimizer, state_dict["optimizer"])
             self._take(state_dict)
@@ -252,9 +252,9 @@ def _is_of_trainer(state: Any) -> bool:
     return isinstance(state, Mapping) and str(state.get("format")) == _FORMAT
 
 
-def _keeper(optimizer: Any) -> Callable[[], None]:
+def _way_back(optimizer: Any, former: Mapping[str, Any]) -> Callable[[], None]:
     """Return what gives an optimiser its state back, even one that it would not load."""
-    former, known = optimizer.state_dict(), getattr(optimizer, "state", {})
+    known = getattr(optimizer, "state", {})
     groups = [dict(group) for group in optimizer.param_groups]
 
     def give_back() -> None:

@@ -496,6 +496,8 @@ def test_tied_weights_load_from_one_of_their_names():
     assert model.first.weight.tolist() == [[3, 0], [0, 3]]
     with pytest.raises(nn.StateDictError, match=r"missing \(2\): first.weight, last.weight"):
         model.load_state_dict({})
+    with pytest.raises(nn.StateDictError, match=r"(?s)misshapen \(1\).*Build the module with the"):
+        model.load_state_dict({"last.weight": np.eye(3)})
 
 
 def test_weights_that_were_not_tied_do_not_load_into_tied_ones():
